@@ -1,0 +1,1 @@
+"""The shared vocabulary: frozen dataclasses and Protocols, standard library only, no I/O."""

@@ -1,0 +1,67 @@
+"""The errors a user can meet, and the exit code each one means.
+
+A bad patch is a result and never an exception; these say that the question could not be asked.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Process exit codes of every command; part of the public interface."""
+
+    OK = 0  # a plausible patch was found, or the command did what it was asked
+    NO_PATCH = 1  # the search ended without a plausible patch
+    BAD_INPUT = 2  # the request cannot be understood or makes no sense
+    ENVIRONMENT = 3  # this machine cannot run the subject
+    BUDGET = 4  # a time or money cap was reached before a verdict
+    INTERRUPTED = 130  # stopped by the user; the run is saved and resumable
+
+
+class AprError(Exception):
+    """Base of every expected error: one clear sentence and an exit code, never a traceback."""
+
+    exit_code: ExitCode = ExitCode.ENVIRONMENT
+
+
+class BadInputError(AprError):
+    """The request names something that does not exist or cannot be used."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class NotReproducedError(BadInputError):
+    """The baseline shows no failing test, so there is nothing to repair."""
+
+
+class EnvironmentUnusableError(AprError):
+    """The subject, its interpreter or its tests cannot run on this machine."""
+
+
+class SandboxUnavailableError(EnvironmentUnusableError):
+    """The requested sandbox does not work here."""
+
+
+class SandboxDiedError(EnvironmentUnusableError):
+    """A sandboxed process ended or fell silent outside any verdict about a patch."""
+
+
+class StoreError(EnvironmentUnusableError):
+    """The database cannot be opened, migrated or written."""
+
+
+class PatchDoesNotApplyError(AprError):
+    """A patch does not fit the text it was applied to."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class BudgetExhaustedError(AprError):
+    """A cap was reached before a verdict could be given."""
+
+    exit_code = ExitCode.BUDGET
+
+
+class LeaseLostError(AprError):
+    """Another process owns this run now."""

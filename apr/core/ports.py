@@ -1,0 +1,170 @@
+"""What the search needs from the outside, as Protocols; each has one contract suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from apr.core.bug import Bug
+from apr.core.location import SuspiciousLocation
+from apr.core.patch import Patch
+from apr.core.report import Baseline, TestResult, ValidationReport
+from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Usage
+from apr.core.tree import SearchNode, SearchTree
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A patch proposed against the base (not against its parent).
+
+    `score` > 0 orders proposals within one parent, higher first, and is comparable between
+    parents of one generator; `origin` names the template or model.
+    """
+
+    patch: Patch
+    score: float
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepairContext:
+    """What a generator may know: never a hidden test, never the repository's later history.
+
+    `sources` maps subject-relative paths to texts of every file a patch may touch.
+    """
+
+    bug: Bug
+    sources: Mapping[str, str]
+    locations: tuple[SuspiciousLocation, ...]
+    failures: tuple[TestResult, ...]
+    test_sources: Mapping[str, str]
+    seed: int = 0
+
+
+class Generator(Protocol):
+    """Proposes patches. Deterministic in (context, parent, calls so far)."""
+
+    def propose(self, context: RepairContext, parent: SearchNode, n: int) -> Sequence[Proposal]:
+        """The next at most `n` patches that refine `parent.patch`, best first.
+
+        Successive calls for one parent continue where the last one stopped; an empty answer
+        means that there is nothing left.
+        """
+        ...
+
+
+class PatchValidator(Protocol):
+    """Judges patches against the baseline's oracle, several at a time."""
+
+    def validate(self, patches: Sequence[Patch]) -> Sequence[ValidationReport]:
+        """One report per patch, in order.
+
+        Raises:
+            EnvironmentUnusableError: when the sandbox itself fails; never because of a patch.
+        """
+        ...
+
+    def confirm(self, patch: Patch) -> ValidationReport:
+        """Run every test again in a fresh sandbox, nothing reused."""
+        ...
+
+
+class Evaluator(Protocol):
+    """Turns a validated patch into a reward in [-1, 1] for back-propagation."""
+
+    def reward(self, node: SearchNode, parent: SearchNode) -> float: ...
+
+
+class FaultLocalizer(Protocol):
+    """Ranks the locations of a bug, the most suspicious first."""
+
+    def localize(self, bug: Bug, baseline: Baseline) -> Sequence[SuspiciousLocation]: ...
+
+
+class SandboxProcess(Protocol):
+    """A running sandboxed process with a byte stream in and out.
+
+    `stdin` and `stdout` carry the harness protocol; what the code under test prints never
+    reaches them. `kill` ends the whole sandbox, every descendant included.
+    """
+
+    def send(self, data: bytes) -> None: ...
+
+    def receive_line(self, timeout_s: float) -> bytes:
+        """The next line without its LF.
+
+        Raises:
+            TimeoutError: when none came in time.
+            SandboxDiedError: when the process has ended or the line exceeds the output limit.
+        """
+        ...
+
+    def stderr_tail(self) -> str:
+        """The last few KiB of standard error, for diagnosis."""
+        ...
+
+    def kill(self) -> None: ...
+
+
+class Sandbox(Protocol):
+    """Starts processes that cannot harm this machine; `name` says which kind."""
+
+    name: str
+
+    def start(
+        self, argv: Sequence[str], workspace: str, *, writable: bool, environment: Mapping[str, str]
+    ) -> AbstractContextManager[SandboxProcess]: ...
+
+
+class RunStore(Protocol):
+    """Keeps runs, nodes, reports and events. Every method is one transaction."""
+
+    def create_run(self, run: RepairRun) -> None: ...
+
+    def get_run(self, run_id: str) -> RepairRun:
+        """Raises BadInputError when no run, or more than one, has an id starting so."""
+        ...
+
+    def list_runs(self, *, limit: int = 50, offset: int = 0) -> Sequence[RepairRun]: ...
+
+    def claim(self, run_id: str, owner: str, ttl_s: float) -> bool:
+        """Become the one searcher of the run until `ttl_s` from now; False if someone else is."""
+        ...
+
+    def renew(self, run_id: str, owner: str, ttl_s: float) -> None:
+        """Raises LeaseLostError when the lease is no longer this owner's."""
+        ...
+
+    def release(self, run_id: str, owner: str) -> None: ...
+
+    def set_status(self, run_id: str, status: RunStatus, message: str = "") -> None: ...
+
+    def save_usage(self, run_id: str, usage: Usage) -> None: ...
+
+    def save_patches(self, run_id: str, patches: Sequence[RankedPatch]) -> None: ...
+
+    def save_nodes(self, run_id: str, nodes: Sequence[SearchNode]) -> None:
+        """Insert new nodes and update the statistics of known ones."""
+        ...
+
+    def load_tree(self, run_id: str) -> SearchTree: ...
+
+    def load_reports(self, run_id: str) -> Mapping[str, ValidationReport]:
+        """Every verdict of the run so far, by patch digest."""
+        ...
+
+    def save_artifact(self, run_id: str, name: str, content: bytes) -> None: ...
+
+    def load_artifact(self, run_id: str, name: str) -> bytes | None: ...
+
+    def append_event(self, run_id: str, kind: str, data: Mapping[str, Any]) -> RunEvent: ...
+
+    def events(self, run_id: str, after: int = 0) -> Iterator[RunEvent]: ...
+
+
+class JobQueue(Protocol):
+    """Carries a run's id to whoever executes it, and nothing else."""
+
+    def submit(self, run_id: str) -> None: ...
