@@ -1,0 +1,91 @@
+"""What a validated patch is worth to the search, from its tests alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from apr.core.ports import Evaluator
+from apr.core.report import ValidationReport, Verdict
+from apr.core.tree import SearchNode
+
+NEUTRAL = 0.0
+"""The reward of the baseline's own behaviour, and of a verdict that says nothing."""
+
+_USELESS = frozenset({Verdict.DOES_NOT_APPLY, Verdict.DOES_NOT_BUILD, Verdict.TAMPERED})
+_GRADED = frozenset({Verdict.STILL_FAILS, Verdict.REGRESSES})
+
+
+@dataclass(frozen=True, slots=True)
+class TestReward:
+    """Rewards in [-1, 1] from the outcomes of trigger and regression tests.
+
+    -1 when the patch does not apply or build, or tampers; 1 when plausible; 0 when inconclusive.
+    Otherwise `ceiling * (T + progress_weight * F) - regression_weight * R`, not below -`ceiling`:
+
+    - T, the fraction of trigger tests that pass (0 in the baseline);
+    - F = (2 * progress - 1) / triggers_total while some trigger fails, in [-1, 1]: how much
+      further than in the baseline the first of them got, as a fraction of one test;
+    - R, the fraction of the regression tests run that fail.
+
+    The baseline's behaviour thus scores 0. `progress_weight` < 0.5 makes one more passing trigger
+    test worth more than any progress inside one. `ceiling` < 1 keeps plausible patches on top.
+    """
+
+    __test__ = False
+
+    ceiling: float = 0.9
+    progress_weight: float = 0.4
+    regression_weight: float = 0.9
+
+    def reward(self, node: SearchNode, parent: SearchNode) -> float:
+        """The value of `node.report`; the parent does not matter, so rewards compare globally.
+
+        Raises:
+            ValueError: when the node was not validated.
+        """
+        if node.report is None:
+            raise ValueError(f"node {node.id} has no report to be rewarded for")
+        return self.of_report(node.report)
+
+    def of_report(self, report: ValidationReport) -> float:
+        """The value of one verdict."""
+        if report.verdict in _USELESS:
+            return -1.0
+        if report.verdict is Verdict.PLAUSIBLE:
+            return 1.0
+        if report.verdict is Verdict.INCONCLUSIVE:
+            return NEUTRAL
+        value = self.ceiling * self._triggers(report) - self.regression_weight * _regressed(report)
+        return max(value, -self.ceiling)
+
+    def _triggers(self, report: ValidationReport) -> float:
+        total = max(report.triggers_total, 1)
+        if report.triggers_passed >= report.triggers_total:
+            return report.triggers_passed / total
+        further = 2.0 * report.progress - 1.0
+        return (report.triggers_passed + self.progress_weight * further) / total
+
+
+def _regressed(report: ValidationReport) -> float:
+    return report.regressions_failed / report.regressions_run if report.regressions_run else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MixedReward:
+    """Test outcomes mixed with a second opinion, such as an LLM judge's.
+
+    The opinion, in [-1, 1], gets `judge_weight` in [0, 1], and is asked only where tests leave
+    room for one: a patch that does not build stays at -1 and a plausible one at 1.
+    """
+
+    tests: Evaluator
+    judge: Evaluator
+    judge_weight: float
+
+    def reward(self, node: SearchNode, parent: SearchNode) -> float:
+        """The weighted mean, or the tests' reward alone where their verdict is final."""
+        tested = self.tests.reward(node, parent)
+        if node.report is None or node.report.verdict not in _GRADED:
+            return tested
+        judged = self.judge.reward(node, parent)
+        return (1.0 - self.judge_weight) * tested + self.judge_weight * judged

@@ -1,0 +1,95 @@
+"""Every choice the search leaves open, and the published configurations of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Policy(StrEnum):
+    """Whether rewards steer the search at all."""
+
+    MCTS = "mcts"
+    ENUMERATE = "enumerate"  # the generator's ranking alone: the control of every comparison
+
+
+class Widening(StrEnum):
+    """When a node gets more children instead of its children getting some."""
+
+    RANKED = "ranked"  # for long ranked lists of proposals; see apr.search.frontier
+    PROGRESSIVE = "progressive"  # while it has fewer than k * visits ** alpha children
+    ONCE = "once"  # one expansion makes a node fully expanded, as in APRMCTS
+
+
+class Formula(StrEnum):
+    """The score by which children compete."""
+
+    UCT = "uct"
+    PUCT = "puct"
+
+
+class Backpropagation(StrEnum):
+    """How a reward reaches the ancestors."""
+
+    MEAN = "mean"
+    APRMCTS = "aprmcts"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """The search's settings; the defaults suit a generator with a long ranked list."""
+
+    policy: Policy = Policy.MCTS
+    widening: Widening = Widening.RANKED
+    formula: Formula = Formula.UCT
+    exploration: float = 0.7
+    """The constant C of UCT and PUCT, for rewards in [-1, 1]."""
+    unvisited_bonus: float = math.inf
+    """Added to the value of a child without visits (UCT only)."""
+    batch: int = 8
+    """Proposals asked for, and validated side by side, per expansion."""
+    refinement_share: float = 0.3
+    """RANKED: the fraction in [0, 1) of a node's candidates that refine its better children."""
+    widening_k: float = 2.0
+    widening_alpha: float = 0.5
+    """PROGRESSIVE: the constants k and alpha of the number of children allowed."""
+    backpropagation: Backpropagation = Backpropagation.MEAN
+    backpropagation_alpha: float = 0.8
+    """APRMCTS: the weight of the children's mean in a node's new value."""
+    max_depth: int | None = 3
+    """The most refinements in a row, a single edit being 1; None: no limit."""
+    plausible_wanted: int | None = 1
+    """Stop after the batch with that many plausible patches in the tree; None: never for that."""
+    patience: int = 50
+    """A node counts as exhausted after so many answers in a row without an unseen patch."""
+
+    def __post_init__(self) -> None:
+        if self.batch < 1 or self.patience < 1:
+            raise ValueError("batch and patience must be at least 1")
+        if not 0.0 <= self.refinement_share < 1.0:
+            raise ValueError(f"refinement_share {self.refinement_share} is not in [0, 1)")
+        if not 0.0 <= self.backpropagation_alpha <= 1.0:
+            raise ValueError(f"backpropagation_alpha {self.backpropagation_alpha} not in [0, 1]")
+        if self.max_depth is not None and self.max_depth < 1:
+            raise ValueError("max_depth must be at least 1")
+        if self.plausible_wanted is not None and self.plausible_wanted < 1:
+            raise ValueError("plausible_wanted must be at least 1")
+
+    @property
+    def stop_at_first_plausible(self) -> bool:
+        """One plausible patch is enough."""
+        return self.plausible_wanted == 1
+
+
+APRMCTS = SearchSettings(
+    widening=Widening.ONCE,
+    exploration=0.7,
+    unvisited_bonus=1.0,
+    batch=3,
+    backpropagation=Backpropagation.APRMCTS,
+    backpropagation_alpha=0.8,
+    max_depth=None,
+    patience=1,
+)
+"""The released configuration of APRMCTS; its 16 rounds are a budget of 48 candidates."""
