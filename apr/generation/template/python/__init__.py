@@ -1,0 +1,1 @@
+"""Python's fix templates; each module is one family and registers its templates on import."""

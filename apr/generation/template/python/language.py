@@ -1,0 +1,139 @@
+"""Python for the template generator: analysis by `ast`, edits as exact spans of the source text."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from apr.generation.template.edits import Edit, Ingredients
+from apr.generation.template.python import families
+from apr.generation.template.python.harvest import harvest_nodes
+from apr.generation.template.python.normal import normal_form
+from apr.generation.template.python.registry import Rewrite, Site, Surroundings, Template
+from apr.generation.template.python.scope import scope_of
+from apr.generation.template.python.source import Function, Source, first_line, load
+
+_BOM = "\ufeff"
+
+
+class PythonLanguage:
+    """The Python implementation of `apr.generation.template.edits.Language`."""
+
+    suffixes: tuple[str, ...] = (".py", ".pyi")
+
+    def __init__(self, templates: dict[type[ast.AST], list[Template]] | None = None) -> None:
+        self._templates = templates if templates is not None else families.ALL
+
+    def harvest(self, text: str) -> Ingredients:
+        """The ingredients of one file; none when it does not parse."""
+        source = load(text.removeprefix(_BOM))
+        return harvest_nodes(source, source.nodes) if source else Ingredients()
+
+    def edits(
+        self, text: str, lines: frozenset[int] | None, ingredients: Ingredients
+    ) -> Iterator[Edit]:
+        """Every edit at `lines`; a byte order mark stays where it is."""
+        source = load(text.removeprefix(_BOM))
+        if source is None:
+            return
+        shift = len(text) - len(source.text)
+        everywhere = _Everywhere(source, ingredients)
+        for site, line in _sites(source, lines, everywhere):
+            for template in self._templates.get(type(site.node), ()):
+                for rewrite in template.draft(site, site.node):
+                    yield _edit(rewrite, template, line, shift)
+
+    def normalise(self, text: str) -> str | None:
+        """The dumped statements without positions; None unless the text compiles."""
+        return normal_form(text.removeprefix(_BOM))
+
+    def chunks(self, text: str) -> Sequence[tuple[int, int]]:
+        """One span per top-level statement; statements that share a line share a span."""
+        source = load(text.removeprefix(_BOM))
+        shift = 1 if text.startswith(_BOM) else 0
+        if source is None:
+            return [(0, len(text))]
+        starts: list[int] = [0]
+        previous = 0
+        for node in source.tree.body:
+            if first_line(node) > previous and node is not source.tree.body[0]:
+                starts.append(source.line_start(first_line(node)) + shift)
+            previous = node.end_lineno or node.lineno
+        return list(zip(starts, [*starts[1:], len(text)], strict=True))
+
+
+def _edit(rewrite: Rewrite, template: Template, line: int, shift: int) -> Edit:
+    return Edit(
+        rewrite.start + shift,
+        rewrite.end + shift,
+        rewrite.text,
+        template.name,
+        template.prior * rewrite.weight,
+        line,
+    )
+
+
+class _Everywhere:
+    """What is known of the file and the project, and of each function when it is asked for."""
+
+    def __init__(self, source: Source, project: Ingredients) -> None:
+        self._source = source
+        self._project = project
+        self._file = harvest_nodes(source, source.nodes)
+        self._functions: dict[Function | None, Surroundings] = {}
+
+    def of(self, function: Function | None) -> Surroundings:
+        if function not in self._functions:
+            nodes = list(ast.walk(function)) if function else self._source.tree.body
+            self._functions[function] = Surroundings(
+                self._source,
+                function,
+                scope_of(self._source, function),
+                harvest_nodes(self._source, list(nodes)),
+                self._file,
+                self._project,
+            )
+        return self._functions[function]
+
+
+def _sites(
+    source: Source, lines: frozenset[int] | None, everywhere: _Everywhere
+) -> Iterator[tuple[Site, int]]:
+    excluded = _excluded(source)
+    for node in source.nodes:
+        if node in excluded or not isinstance(node, (ast.expr, ast.stmt, ast.excepthandler)):
+            continue
+        line = _line_of(source, node, lines)
+        if line is not None:
+            yield Site(everywhere.of(source.function(node)), node), line
+
+
+def _line_of(source: Source, node: ast.AST, lines: frozenset[int] | None) -> int | None:
+    """The line whose suspiciousness applies: the node's own, else its statement's first."""
+    own = int(getattr(node, "lineno", 0))
+    if lines is None or own in lines:
+        return own
+    statement = source.statement(node)
+    if statement is not None and statement.lineno in lines:
+        return statement.lineno
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        body = [each.lineno for each in node.body if each.lineno in lines]
+        return body[0] if body else None
+    return None
+
+
+def _excluded(source: Source) -> set[ast.AST]:
+    """Nodes that are no behaviour or have no reliable span: docstrings, annotations, f-strings."""
+    roots: list[ast.AST] = []
+    for node in source.nodes:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            roots.append(node)
+        elif isinstance(node, ast.JoinedStr):
+            roots.extend(ast.iter_child_nodes(node))
+        elif isinstance(node, (ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal)):
+            roots.append(node)
+        for name in ("annotation", "returns"):
+            annotation = getattr(node, name, None)
+            if isinstance(annotation, ast.expr):
+                roots.append(annotation)
+    return {each for root in roots for each in ast.walk(root)}
