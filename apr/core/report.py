@@ -86,6 +86,7 @@ class Baseline:
 
     `failing` are the trigger tests, `passing` the regression tests; `flaky` ones changed their
     outcome between executions and belong to neither. `durations_s` is each test's longest time.
+    `other_failing` fail too, but this repair is not asked to mend them.
     `writes_workspace` says that the tests create or change files in the subject's folder.
     """
 
@@ -96,6 +97,7 @@ class Baseline:
     durations_s: Mapping[TestId, float]
     duration_s: float
     repeats: int
+    other_failing: tuple[TestId, ...] = ()
     writes_workspace: bool = False
 
     @property
@@ -141,7 +143,8 @@ class ValidationReport:
 
     Counts are over the baseline's trigger and regression tests. `regressions_run` counts
     regression tests that got an outcome before validation stopped. `progress` in [0, 1] says how
-    far the first still-failing trigger test got compared with the baseline (0.5: as far as it).
+    far the still-failing trigger tests got compared with the baseline, on average (0.5: equally
+    far; 0 when there is no comparison).
     `from_cache` marks a verdict that was known and cost nothing.
     """
 

@@ -1,0 +1,1 @@
+"""Running a subject's tests in a sandbox and reading their outcomes."""

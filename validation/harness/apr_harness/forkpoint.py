@@ -1,0 +1,208 @@
+"""Fork one child per candidate at the last moment before the code under repair is imported.
+
+Everything up to that moment (interpreter, test framework, plugins, third-party imports) is
+shared by all candidates; what follows runs in a child of its own and ends with it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib.machinery
+import json
+import os
+import select
+import signal
+import sys
+import time
+import warnings
+from typing import Any, BinaryIO, Callable, Iterable
+
+from apr_harness.channel import Channel, shorten
+
+PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
+MAX_REPORT = 16 * 2**20
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class ForkPoint:
+    """Serves candidates from the first of: import of a watched file, or `reach()`.
+
+    `reach` returns in a child only, with the command that it shall execute; the parent stays
+    inside, serving, until its command stream ends, and then leaves the process.
+    """
+
+    def __init__(self, commands: BinaryIO, channel: Channel, watched: Iterable[str]) -> None:
+        self.commands = commands
+        self.channel = channel
+        self.watched = frozenset(os.path.realpath(path) for path in watched)
+        self.reached = False
+        self.on_child: Callable[[dict[str, Any]], None] = lambda command: None
+
+    def watch_imports(self) -> None:
+        """Reach the fork point when a watched file is about to be imported."""
+        original = importlib.machinery.SourceFileLoader.get_code
+        point = self
+
+        def get_code(loader: Any, name: str) -> Any:
+            path = loader.path if isinstance(loader.path, str) else ""
+            if not point.reached and os.path.realpath(path) in point.watched:
+                point.reach("import of " + name)
+            return original(loader, name)
+
+        importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+
+    def reach(self, where: str) -> None:
+        """Serve here, unless serving began earlier."""
+        if self.reached:
+            return
+        self.reached = True
+        self._refuse_stale_modules()
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)
+        # A child must not open its server's descriptors through /proc.
+        _prctl(PR_SET_DUMPABLE, 0)
+        gc.collect()
+        gc.freeze()
+        self.channel.send(k="ready", where=where)
+        for line in iter(self.commands.readline, b""):
+            command = json.loads(line)
+            if self._serve(command):
+                return
+        os._exit(0)
+
+    def _refuse_stale_modules(self) -> None:
+        """A watched file imported before the hook was set would be tested unpatched."""
+        for name, module in list(sys.modules.items()):
+            path = getattr(module, "__file__", None)
+            done = not getattr(getattr(module, "__spec__", None), "_initializing", False)
+            if path and done and os.path.realpath(path) in self.watched:
+                self.channel.send(k="fatal", m=f"{name} was imported too early")
+                os._exit(1)
+
+    def _serve(self, command: dict[str, Any]) -> bool:
+        """Run one candidate; true in the child that is to run it."""
+        read_fd, write_fd = os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pid = os.fork()
+        if pid == 0:
+            self._become_child(command, read_fd, write_fd)
+            return True
+        os.close(write_fd)
+        self._supervise(command, pid, read_fd)
+        return False
+
+    def _become_child(self, command: dict[str, Any], read_fd: int, write_fd: int) -> None:
+        os.close(read_fd)
+        self.commands.close()
+        os.close(self.channel.fd)
+        self.channel.fd = write_fd
+        os.setsid()
+        self.on_child(command)
+
+    def _supervise(self, command: dict[str, Any], pid: int, read_fd: int) -> None:
+        started = time.monotonic()
+        data, timed_out = _read_until_end(pid, read_fd, command["limit_s"])
+        os.close(read_fd)
+        status = _reap(pid)
+        _end_descendants()
+        lines = data[:MAX_REPORT].decode("utf-8", "replace").split("\n")
+        self.channel.send(
+            k="result",
+            n=command["n"],
+            status=status,
+            timed_out=timed_out,
+            d=round(time.monotonic() - started, 6),
+            lines=[line for line in lines if line],
+        )
+
+
+def _read_until_end(pid: int, read_fd: int, limit_s: float) -> tuple[bytes, bool]:
+    """What the child reports until it ends, or until it has used up its time.
+
+    The limit is on CPU time, so that a busy machine does not fail a good candidate; one that
+    sleeps is given four times as long on the wall clock.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    start = time.monotonic()
+    deadline = start + limit_s
+    poller = select.poll()
+    poller.register(read_fd, select.POLLIN | select.POLLHUP)
+    while True:
+        wait = deadline - time.monotonic()
+        if wait <= 0:
+            elapsed = time.monotonic() - start
+            if elapsed < 4 * limit_s and _cpu_seconds(pid) < limit_s:
+                deadline = time.monotonic() + limit_s / 4
+                continue
+            return b"".join(chunks), True
+        if not poller.poll(wait * 1000):
+            continue
+        chunk = os.read(read_fd, 65536)
+        if not chunk:
+            return b"".join(chunks), False
+        size += len(chunk)
+        if size <= MAX_REPORT:
+            chunks.append(chunk)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """CPU time used by a process and the children it has waited for."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            fields = stat.read().rpartition(b")")[2].split()
+    except OSError:
+        return float("inf")
+    return sum(int(value) for value in fields[11:15]) / CLOCK_TICKS
+
+
+def _reap(pid: int) -> int:
+    """Kill the candidate's session and return its exit status, negative for a signal."""
+    try:
+        os.killpg(pid, signal.SIGKILL) if _still_runs(pid) else None
+    except (ProcessLookupError, PermissionError):
+        pass
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def _still_runs(pid: int) -> bool:
+    """Give a child that has closed its report a moment to leave by itself."""
+    for pause in (0.0, 0.001, 0.005, 0.02, 0.1):
+        time.sleep(pause)
+        info = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if info is not None:
+            return False
+    return True
+
+
+def _end_descendants() -> None:
+    """Kill whatever the candidate left behind; as subreaper, we inherit its orphans."""
+    while True:
+        try:
+            with open(f"/proc/self/task/{os.getpid()}/children", "rb") as listing:
+                children = [int(pid) for pid in listing.read().split()]
+        except OSError:
+            return
+        if not children:
+            return
+        for child in children:
+            try:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+            except (ProcessLookupError, ChildProcessError):
+                continue
+
+
+def _prctl(option: int, value: int) -> None:
+    try:
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+    except (OSError, AttributeError):
+        return
+
+
+def fail(channel: Channel, message: str) -> None:
+    """Tell the host why no test can run, and leave."""
+    channel.send(k="fatal", m=shorten(message))
+    os._exit(1)

@@ -1,0 +1,65 @@
+"""Entry point inside the sandbox: read the configuration, run or serve the tests, report."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from typing import Any
+
+from apr_harness.channel import claim_streams, open_commands
+from apr_harness.cover import Cover
+from apr_harness.forkpoint import ForkPoint, fail
+from apr_harness.recorder import Recorder, exit_now
+
+
+def main() -> None:
+    """Serve one session; never returns."""
+    commands = open_commands()
+    config: dict[str, Any] = json.loads(commands.readline())
+    channel = claim_streams(quiet=config["mode"] == "serve")
+    root = os.getcwd()
+    _prepare_path(root)
+    sys.dont_write_bytecode = not config.get("write_bytecode")
+    recorder = Recorder(channel, root, int(config.get("stop_after") or 0))
+    point = None
+    if config["mode"] == "serve":
+        watched = [os.path.join(root, path) for path in config["watched"]]
+        point = ForkPoint(commands, channel, watched)
+        point.watch_imports()
+    try:
+        driver = _load_driver(config["runner"])
+    except ImportError as error:
+        fail(channel, f"{sys.executable} cannot import {config['runner']}: {error}")
+    cover = Cover(root, config["toolbox"]) if config.get("coverage") else None
+    if cover is not None:
+        recorder.on_test = cover.switch
+    try:
+        status = driver.run(config, recorder, point)
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else 1
+    except BaseException:
+        fail(channel, traceback.format_exc())
+    if cover is not None:
+        cover.send(channel)
+    channel.send(k="end", status=status)
+    exit_now(status)
+
+
+def _prepare_path(root: str) -> None:
+    """Importable are the subject's root and its `src`, as after an editable install."""
+    source = os.path.join(root, "src")
+    if os.path.isdir(source):
+        sys.path.insert(0, source)
+    sys.path.insert(0, root)
+
+
+def _load_driver(runner: str) -> Any:
+    if runner == "pytest":
+        from apr_harness import pytest_driver
+
+        return pytest_driver
+    from apr_harness import unittest_driver
+
+    return unittest_driver

@@ -1,0 +1,156 @@
+"""Turns what a test framework reports into protocol messages, one per finished test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import Any, Callable
+
+from apr_harness.channel import Channel, shorten
+
+MAX_FRAMES = 40
+Frames = list  # of [path, line, function]
+
+
+class TestTimeoutError(BaseException):
+    """Raised inside a test that runs too long; no `except Exception` swallows it."""
+
+    __test__ = False
+
+
+class Alarm:
+    """Interrupts the running test from a timer, again and again until it gives in.
+
+    Once a test has hung, the others get ten times the longest time a test has needed so far (but
+    at least `floor`), so that a suite full of endless loops is still seen through quickly.
+    """
+
+    def __init__(self, seconds: float, floor: float = 1.0) -> None:
+        self.seconds = seconds
+        self.floor = min(floor, seconds)
+        self._longest = 0.0
+        self._armed_at = 0.0
+
+    def _on_signal(self, *_: Any) -> None:
+        elapsed = time.perf_counter() - self._armed_at
+        raise TestTimeoutError(f"the test ran longer than {elapsed:.3g} s")
+
+    def __enter__(self) -> Alarm:
+        if self.seconds > 0:
+            self._armed_at = time.perf_counter()
+            signal.signal(signal.SIGALRM, self._on_signal)
+            signal.setitimer(signal.ITIMER_REAL, self.seconds, 0.2)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self.seconds <= 0:
+            return
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        elapsed = time.perf_counter() - self._armed_at
+        if elapsed < self.seconds:
+            self._longest = max(self._longest, elapsed)
+        else:
+            self.seconds = min(self.seconds, max(self.floor, 10 * self._longest))
+
+
+class Recorder:
+    """Collects the phases of one test at a time and sends its outcome when it is over."""
+
+    def __init__(self, channel: Channel, root: str, stop_after: int) -> None:
+        self.channel = channel
+        self.root = os.path.realpath(root)
+        self.stop_after = stop_after
+        self.failures = 0
+        self.on_test: Callable[[str], None] = lambda test: None
+        self._started = 0.0
+
+    def start(self, test: str) -> None:
+        """A test begins."""
+        self._started = time.perf_counter()
+        self.channel.send(k="start", id=test)
+        self.on_test(test)
+
+    def finish(
+        self,
+        test: str,
+        outcome: str,
+        message: str = "",
+        frames: Frames | None = None,
+        progress: int = 0,
+    ) -> None:
+        """A test is over."""
+        self.on_test("")
+        self.report(test, outcome, message, frames, progress, time.perf_counter() - self._started)
+
+    def report(
+        self,
+        test: str,
+        outcome: str,
+        message: str = "",
+        frames: Frames | None = None,
+        progress: int = 0,
+        duration: float = 0.0,
+    ) -> None:
+        """Send an outcome, also of something that never began (a module that does not import)."""
+        if outcome in ("failed", "error", "timeout"):
+            self.failures += 1
+        self.channel.send(
+            k="test",
+            id=test,
+            o=outcome,
+            d=round(duration, 6),
+            m=shorten(message),
+            f=frames or [],
+            p=progress,
+        )
+
+    @property
+    def should_stop(self) -> bool:
+        """Enough failures were seen."""
+        return 0 < self.stop_after <= self.failures
+
+    def frames_of(self, traceback: Any) -> Frames:
+        """The frames of a traceback inside the subject, outermost first, the middle cut out."""
+        frames: Frames = []
+        while traceback is not None:
+            code = traceback.tb_frame.f_code
+            path = self.relative(code.co_filename)
+            if path:
+                frames.append([path, traceback.tb_lineno, code.co_name])
+            traceback = traceback.tb_next
+        if len(frames) > MAX_FRAMES:
+            frames = frames[: MAX_FRAMES // 2] + frames[-MAX_FRAMES // 2 :]
+        return frames
+
+    def progress_of(self, traceback: Any, function: Any) -> int:
+        """The line that the test function had reached when it failed; 0 if it is not in there."""
+        code = getattr(getattr(function, "__func__", function), "__code__", None)
+        while traceback is not None:
+            if traceback.tb_frame.f_code is code:
+                return int(traceback.tb_lineno)
+            traceback = traceback.tb_next
+        return 0
+
+    def relative(self, path: str) -> str:
+        """`path` relative to the subject with forward slashes; empty when outside of it."""
+        full = os.path.realpath(path)
+        if not full.startswith(self.root + os.sep):
+            return ""
+        return full[len(self.root) + 1 :].replace(os.sep, "/")
+
+
+def describe(error: BaseException) -> str:
+    """`Type: message` of an exception, also of one whose `str()` fails."""
+    try:
+        text = str(error)
+    except BaseException as broken:
+        text = f"<unprintable: {type(broken).__name__}>"
+    return f"{type(error).__name__}: {text}"
+
+
+def exit_now(status: int) -> None:
+    """End this process without running the subject's exit handlers."""
+    sys.stdout.flush()
+    os._exit(status)

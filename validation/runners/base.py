@@ -1,0 +1,68 @@
+"""What every test runner offers, whatever the language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from apr.core.bug import TestId
+from apr.core.coverage import CoverageMatrix
+from apr.core.report import Execution
+from validation.runners.session import OnResult
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """Time limits of one complete execution, in seconds on the wall clock.
+
+    `test_s` bounds a single test. `total_s` bounds the whole suite.
+    """
+
+    test_s: float = 30.0
+    total_s: float = 3600.0
+
+    @property
+    def idle_s(self) -> float:
+        """How long a runner may say nothing before it is taken to hang."""
+        return 3 * self.test_s + 5
+
+
+class TestSession(Protocol):
+    """Runs tests against whatever the workspace holds at the moment."""
+
+    def execute(
+        self, tests: Sequence[TestId], *, limit_s: float, stop_after: int = 0
+    ) -> Execution: ...
+
+
+class TestRunner(Protocol):
+    """Runs a subject's tests in a sandbox; one implementation per kind of test command."""
+
+    can_select: bool
+    """Whether single tests can be run without the others."""
+
+    def run(
+        self,
+        workspace: Path,
+        limits: RunLimits,
+        *,
+        tests: Sequence[TestId] | None = None,
+        coverage: bool = False,
+        write_bytecode: bool = False,
+        on_result: OnResult | None = None,
+    ) -> tuple[Execution, CoverageMatrix | None]:
+        """One complete execution in a fresh process.
+
+        Raises:
+            EnvironmentUnusableError: when no test can run at all.
+        """
+        ...
+
+    def open(
+        self, workspace: Path, *, watched: Sequence[str], tests: Sequence[TestId], writable: bool
+    ) -> AbstractContextManager[TestSession]:
+        """A session for many executions of (some of) `tests` while `watched` files change."""
+        ...

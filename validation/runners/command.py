@@ -1,0 +1,132 @@
+"""Any test command: judged by the JUnit XML it leaves behind, or else by its exit code."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from apr.core.bug import TestCommand, TestId
+from apr.core.coverage import CoverageMatrix
+from apr.core.errors import BadInputError, SandboxDiedError
+from apr.core.ports import Sandbox
+from apr.core.report import Execution, TestOutcome, TestResult
+from validation.runners.base import RunLimits
+from validation.runners.junit import read_junit
+from validation.runners.session import OnResult
+
+WHOLE_COMMAND = TestId("command")
+"""The single test of a command that says nothing but its exit code."""
+NOT_FOUND = 127
+# The shell only starts the command and says how it ended; no Python is needed in the sandbox.
+SCRIPT = '"$@" >&2; echo "exit $?"'
+
+
+class CommandRunner:
+    """Runs the whole command for every execution."""
+
+    can_select = False
+
+    def __init__(self, command: TestCommand, sandbox: Sandbox) -> None:
+        self.command = command
+        self.sandbox = sandbox
+
+    def run(
+        self,
+        workspace: Path,
+        limits: RunLimits,
+        *,
+        tests: Sequence[TestId] | None = None,
+        coverage: bool = False,
+        write_bytecode: bool = False,
+        on_result: OnResult | None = None,
+    ) -> tuple[Execution, CoverageMatrix | None]:
+        """See `TestRunner.run`; there is no coverage.
+
+        Raises:
+            BadInputError: when the command does not exist.
+        """
+        execution = self.execute_all(workspace, limits.total_s)
+        if execution.exit_status == NOT_FOUND and not execution.results[1:]:
+            raise BadInputError(
+                f"the test command {self.command.argv[0]!r} was not found in the sandbox"
+            )
+        for result in execution.results:
+            if on_result is not None:
+                on_result(result)
+        return execution, None
+
+    @contextmanager
+    def open(
+        self, workspace: Path, *, watched: Sequence[str], tests: Sequence[TestId], writable: bool
+    ) -> Iterator[CommandSession]:
+        """See `TestRunner.open`."""
+        yield CommandSession(self, workspace)
+
+    def execute_all(self, workspace: Path, limit_s: float) -> Execution:
+        """Run the command once and read what it left behind."""
+        self._remove_reports(workspace)
+        started = time.monotonic()
+        status, timed_out, output = self._run_process(workspace, limit_s)
+        results = read_junit(self._reports(workspace)) if self.command.junit_globs else []
+        if not results:
+            results = [TestResult(WHOLE_COMMAND, _outcome(status, timed_out), message=output)]
+        return Execution(
+            results=tuple(results),
+            exit_status=status,
+            completed=status is not None,
+            duration_s=time.monotonic() - started,
+            timed_out=timed_out,
+            output=output,
+        )
+
+    def _run_process(self, workspace: Path, limit_s: float) -> tuple[int | None, bool, str]:
+        with self.sandbox.start(
+            ["/bin/sh", "-c", SCRIPT, "sh", *self.command.argv],
+            str(workspace),
+            writable=True,
+            environment=dict(self.command.environment),
+        ) as process:
+            try:
+                line = process.receive_line(limit_s)
+            except TimeoutError:
+                return None, True, process.stderr_tail()
+            except SandboxDiedError:
+                return None, False, process.stderr_tail()
+            return int(line.split()[1]), False, process.stderr_tail()
+
+    def _reports(self, workspace: Path) -> list[Path]:
+        return [path for glob in self.command.junit_globs for path in workspace.glob(glob)]
+
+    def _remove_reports(self, workspace: Path) -> None:
+        """A report of an earlier execution must never speak for this one."""
+        for path in self._reports(workspace):
+            path.unlink(missing_ok=True)
+
+
+def _outcome(status: int | None, timed_out: bool) -> TestOutcome:
+    if timed_out:
+        return TestOutcome.TIMEOUT
+    return TestOutcome.PASSED if status == 0 else TestOutcome.FAILED
+
+
+class CommandSession:
+    """A session that runs everything each time and keeps what was asked for."""
+
+    def __init__(self, runner: CommandRunner, workspace: Path) -> None:
+        self._runner = runner
+        self._workspace = workspace
+
+    def execute(self, tests: Sequence[TestId], *, limit_s: float, stop_after: int = 0) -> Execution:
+        """See `TestSession.execute`."""
+        execution = self._runner.execute_all(self._workspace, limit_s)
+        wanted = frozenset(tests)
+        return Execution(
+            results=tuple(r for r in execution.results if r.test in wanted),
+            exit_status=execution.exit_status,
+            completed=execution.completed,
+            duration_s=execution.duration_s,
+            timed_out=execution.timed_out,
+            output=execution.output,
+        )

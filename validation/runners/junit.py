@@ -1,0 +1,81 @@
+"""Outcomes from JUnit XML files, the one report format that nearly every test tool writes."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from apr.core.bug import TestId
+from apr.core.report import TestOutcome, TestResult
+
+MAX_BYTES = 64 * 2**20
+MAX_MESSAGE = 4096
+
+
+def read_junit(paths: Iterable[Path]) -> list[TestResult]:
+    """Every test case of the given reports, in file order; unreadable files are passed over.
+
+    A test that appears more than once (a parametrized Java test, a retry) counts by its worst
+    outcome.
+    """
+    results: dict[TestId, TestResult] = {}
+    for path in sorted(paths):
+        for result in _read_file(path):
+            known = results.get(result.test)
+            if known is None or _SEVERITY[result.outcome] > _SEVERITY[known.outcome]:
+                results[result.test] = result
+    return list(results.values())
+
+
+_SEVERITY = {
+    TestOutcome.PASSED: 0,
+    TestOutcome.SKIPPED: 1,
+    TestOutcome.FAILED: 2,
+    TestOutcome.ERROR: 3,
+}
+
+
+def _read_file(path: Path) -> Iterator[TestResult]:
+    try:
+        if path.is_symlink() or path.stat().st_size > MAX_BYTES:
+            return
+        data = path.read_bytes()
+        if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+            return
+        root = ElementTree.fromstring(data)
+    except (OSError, ElementTree.ParseError):
+        return
+    for case in root.iter("testcase"):
+        yield _read_case(case)
+
+
+def _read_case(case: ElementTree.Element) -> TestResult:
+    owner, name = case.get("classname", ""), case.get("name", "")
+    outcome, message = TestOutcome.PASSED, ""
+    for tag, meaning in _TAGS.items():
+        element = case.find(tag)
+        if element is not None:
+            outcome = meaning
+            message = f"{element.get('message') or ''}\n{element.text or ''}".strip()
+            break
+    return TestResult(
+        test=TestId(f"{owner}.{name}" if owner else name),
+        outcome=outcome,
+        duration_s=_seconds(case.get("time", "0")),
+        message=message[:MAX_MESSAGE],
+    )
+
+
+_TAGS = {
+    "error": TestOutcome.ERROR,
+    "failure": TestOutcome.FAILED,
+    "skipped": TestOutcome.SKIPPED,
+}
+
+
+def _seconds(text: str) -> float:
+    try:
+        return max(0.0, float(text.replace(",", "")))
+    except ValueError:
+        return 0.0

@@ -1,0 +1,346 @@
+"""Staged validation of patches on parallel workers, each with a workspace and warm processes."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from apr.core.bug import TestId
+from apr.core.coverage import CoverageMatrix
+from apr.core.errors import PatchDoesNotApplyError, SandboxDiedError
+from apr.core.patch import Patch
+from apr.core.report import (
+    Baseline,
+    Execution,
+    Stage,
+    TestOutcome,
+    ValidationReport,
+    Verdict,
+)
+from validation.judge import regression_report, trigger_report
+from validation.runners.base import RunLimits, TestRunner, TestSession
+from validation.workspace import SourceTree, Workspace
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationSettings:
+    """How candidates are judged.
+
+    `floor_s` and `factor`: a stage may use `floor_s` plus `factor` times what its tests took in
+    the baseline, in seconds of CPU time. `thorough_below_s`: a stage that took less than this in
+    the baseline runs to its end, for finer rewards; a slower one stops at the first failure.
+    """
+
+    jobs: int = 1
+    floor_s: float = 0.5
+    factor: float = 10.0
+    thorough_below_s: float = 1.0
+    limits: RunLimits = field(default_factory=RunLimits)
+
+
+class StagedValidator:
+    """A `PatchValidator`: applies, compiles, trigger tests, affected tests, all the others.
+
+    `pristine` is an unpatched copy of the subject and is only read. Every worker has a copy of
+    its own and, per stage, a warm test process that forks a child for each candidate. What a
+    patch does can end its child or even the warm process, never the validation of the next one.
+    """
+
+    def __init__(
+        self,
+        runner: TestRunner,
+        pristine: Path,
+        baseline: Baseline,
+        matrix: CoverageMatrix | None,
+        watched: Sequence[str],
+        settings: ValidationSettings,
+        *,
+        can_protect: bool,
+    ) -> None:
+        self._runner = runner
+        self._pristine = pristine
+        self._plan = _Plan(baseline, matrix, settings, runner.can_select)
+        self._watched = tuple(watched)
+        self._settings = settings
+        # Where the sandbox cannot keep the workspace read-only, it is inspected after each patch.
+        self._writable = baseline.writes_workspace or not can_protect or not runner.can_select
+        self._stack = ExitStack()
+        self._free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> StagedValidator:
+        try:
+            for _ in range(self._settings.jobs):
+                self._free.put(self._stack.enter_context(self._make_worker()))
+        except BaseException:
+            self._stack.close()
+            raise
+        self._pool = ThreadPoolExecutor(self._settings.jobs, "validation")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        # Ending the sandboxes first wakes the threads that wait for them.
+        self._stack.close()
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+
+    @contextmanager
+    def _make_worker(self) -> Iterator[_Worker]:
+        with self._private_workspace() as workspace:
+            worker = _Worker(self._runner, workspace, self._plan, self._watched, self._writable)
+            try:
+                yield worker
+            finally:
+                worker.close()
+
+    @contextmanager
+    def _private_workspace(self) -> Iterator[Workspace]:
+        folder = Path(tempfile.mkdtemp(prefix="apr-workspace-"))
+        try:
+            root = folder / self._pristine.name
+            shutil.copytree(self._pristine, root, symlinks=True)
+            yield Workspace(root, self._pristine)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def validate(self, patches: Sequence[Patch]) -> list[ValidationReport]:
+        """See `PatchValidator.validate`; the patches are spread over the workers."""
+        if self._pool is None:
+            raise RuntimeError("the validator must be entered before use")
+        futures = [self._pool.submit(self._validate_one, patch) for patch in patches]
+        return _results(futures)
+
+    def _validate_one(self, patch: Patch) -> ValidationReport:
+        worker = self._free.get()
+        try:
+            return worker.judge(patch)
+        finally:
+            self._free.put(worker)
+
+    def confirm(self, patch: Patch) -> ValidationReport:
+        """See `PatchValidator.confirm`: a new workspace, a new process, all tests at once."""
+        with self._private_workspace() as workspace, workspace.patched(patch):
+            tests = [*self._plan.baseline.trigger_tests, *self._plan.baseline.passing]
+            execution, _ = self._runner.run(workspace.root, self._settings.limits, tests=tests)
+        report = self._plan.judge_complete(execution)
+        return replace(report, stage=Stage.CONFIRM)
+
+
+def _results(futures: Sequence[Future[T]]) -> list[T]:
+    try:
+        return [future.result() for future in futures]
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        raise
+
+
+class _Plan:
+    """Which tests run in which stage, and how long each may take."""
+
+    def __init__(
+        self,
+        baseline: Baseline,
+        matrix: CoverageMatrix | None,
+        settings: ValidationSettings,
+        can_select: bool,
+    ) -> None:
+        self.baseline = baseline
+        self.can_select = can_select
+        self._settings = settings
+        self._tests_by_line = _index_coverage(matrix)
+
+    def trigger_order(self) -> tuple[TestId, ...]:
+        """Tests that hung come last: they cost the most."""
+        return tuple(
+            result.test
+            for result in sorted(
+                self.baseline.failing, key=lambda result: result.outcome is TestOutcome.TIMEOUT
+            )
+        )
+
+    def regression_stages(self, patch: Patch) -> list[tuple[Stage, tuple[TestId, ...]]]:
+        """Regression tests that meet the patched lines, then all the others; never empty."""
+        affected = self._affected(patch)
+        first = tuple(test for test in self.baseline.passing if test in affected)
+        rest = tuple(test for test in self.baseline.passing if test not in affected)
+        if self._expected_s(self.baseline.passing) < self._settings.thorough_below_s:
+            first, rest = (), (*first, *rest)
+        stages = ((Stage.AFFECTED, first), (Stage.FULL, rest))
+        return [(stage, tests) for stage, tests in stages if tests]
+
+    def _affected(self, patch: Patch) -> frozenset[TestId]:
+        found: set[TestId] = set()
+        for hunk in patch.hunks:
+            by_line = self._tests_by_line.get(hunk.path, {})
+            for line in range(hunk.first - 1, hunk.first + len(hunk.old) + 1):
+                found.update(by_line.get(line, ()))
+        return frozenset(found)
+
+    def limit_s(self, tests: Sequence[TestId]) -> float:
+        """CPU seconds that these tests may take together."""
+        return self._settings.floor_s + self._settings.factor * self._expected_s(tests)
+
+    def stop_after(self, tests: Sequence[TestId]) -> int:
+        """Failures after which a stage ends (0: never)."""
+        return 0 if self._expected_s(tests) < self._settings.thorough_below_s else 1
+
+    def _expected_s(self, tests: Sequence[TestId]) -> float:
+        """What the tests took; those that hung in the baseline tell nothing about a fix."""
+        hung = {r.test for r in self.baseline.failing if r.outcome is TestOutcome.TIMEOUT}
+        durations = self.baseline.durations_s
+        return sum(durations.get(test, 0.0) for test in tests if test not in hung)
+
+    def judge_complete(self, execution: Execution) -> ValidationReport:
+        """Judge one execution of all tests."""
+        triggers, passing = self.baseline.trigger_tests, self.baseline.passing
+        report = trigger_report(self.baseline, _only(execution, triggers))
+        if not report.is_plausible or not passing:
+            return report
+        return regression_report(report, Stage.FULL, passing, _only(execution, passing))
+
+
+def _only(execution: Execution, tests: Sequence[TestId]) -> Execution:
+    """The part of an execution that concerns `tests`, with the exit status that fits it."""
+    wanted = frozenset(tests)
+    results = tuple(result for result in execution.results if result.test in wanted)
+    status = execution.exit_status
+    others_fail = any(
+        result.outcome.is_failure for result in execution.results if result.test not in wanted
+    )
+    if others_fail and status not in (0, None):
+        status = 1 if any(result.outcome.is_failure for result in results) else 0
+    return replace(execution, results=results, exit_status=status)
+
+
+def _index_coverage(
+    matrix: CoverageMatrix | None,
+) -> Mapping[str, Mapping[int, frozenset[TestId]]]:
+    if matrix is None:
+        return {}
+    return {
+        path: {
+            line: frozenset(matrix.results[index].test for index in tests)
+            for line, tests in lines.items()
+        }
+        for path, lines in matrix.lines.items()
+    }
+
+
+class _Worker:
+    """One workspace with its warm sessions; used by one thread at a time."""
+
+    def __init__(
+        self,
+        runner: TestRunner,
+        workspace: Workspace,
+        plan: _Plan,
+        watched: tuple[str, ...],
+        writable: bool,
+    ) -> None:
+        self._runner = runner
+        self._workspace = workspace
+        self._plan = plan
+        self._watched = watched
+        self._writable = writable
+        self._sessions: dict[str, tuple[TestSession, ExitStack]] = {}
+
+    def judge(self, patch: Patch) -> ValidationReport:
+        """Take one patch through the stages, as far as it gets."""
+        try:
+            problem = compile_problem(patch, self._workspace.pristine)
+            if problem:
+                return ValidationReport(Verdict.DOES_NOT_BUILD, Stage.COMPILE, message=problem)
+            with self._workspace.patched(patch):
+                report = self._run_stages(patch)
+        except PatchDoesNotApplyError as error:
+            return ValidationReport(Verdict.DOES_NOT_APPLY, Stage.APPLY, message=str(error))
+        finally:
+            if self._writable:
+                self._workspace.clean()
+        return report
+
+    def _run_stages(self, patch: Patch) -> ValidationReport:
+        if not self._plan.can_select:
+            return self._run_all()
+        triggers = self._plan.trigger_order()
+        execution = self._execute("trigger", triggers, triggers)
+        report = trigger_report(self._plan.baseline, execution)
+        for stage, tests in self._plan.regression_stages(patch):
+            if not report.is_plausible:
+                break
+            execution = self._execute("regression", self._plan.baseline.passing, tests)
+            report = regression_report(report, stage, tests, execution)
+        return report
+
+    def _run_all(self) -> ValidationReport:
+        tests = (*self._plan.baseline.trigger_tests, *self._plan.baseline.passing)
+        return self._plan.judge_complete(self._execute("all", tests, tests))
+
+    def _execute(
+        self, name: str, collected: Sequence[TestId], tests: Sequence[TestId]
+    ) -> Execution:
+        """Run `tests` in the warm session; a patch that destroys it is tried once more alone."""
+        limit_s, stop_after = self._plan.limit_s(tests), self._plan.stop_after(tests)
+        if not self._plan.can_select:
+            limit_s += self._plan.baseline.duration_s * 3
+        died = ""
+        for _ in range(2):
+            session = self._session(name, collected)
+            try:
+                return session.execute(tests, limit_s=limit_s, stop_after=stop_after)
+            except SandboxDiedError as error:
+                died = str(error)
+                self._close_session(name)
+        message = f"the patch ended its test server: {died}"
+        return Execution((), None, completed=False, duration_s=limit_s, output=message)
+
+    def _session(self, name: str, tests: Sequence[TestId]) -> TestSession:
+        if name not in self._sessions:
+            stack = ExitStack()
+            session = stack.enter_context(self._open(tests))
+            self._sessions[name] = (session, stack)
+        return self._sessions[name][0]
+
+    @contextmanager
+    def _open(self, tests: Sequence[TestId]) -> Iterator[TestSession]:
+        with self._runner.open(
+            self._workspace.root, watched=self._watched, tests=tests, writable=self._writable
+        ) as session:
+            yield session
+
+    def _close_session(self, name: str) -> None:
+        _, stack = self._sessions.pop(name)
+        stack.close()
+
+    def close(self) -> None:
+        """End the warm processes."""
+        for name in list(self._sessions):
+            self._close_session(name)
+
+
+def compile_problem(patch: Patch, pristine: Path) -> str:
+    """Why a patched Python file does not compile; empty when all do, or for other languages."""
+    changed = patch.apply(SourceTree(pristine))
+    for path, text in changed.items():
+        if not path.endswith(".py"):
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                compile(text.encode("utf-8", "surrogateescape"), path, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+            return f"{type(error).__name__}: {error}"
+    return ""

@@ -1,0 +1,169 @@
+"""Private copies of a subject, in which candidates are tried without touching the original."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from apr.core.errors import EnvironmentUnusableError, PatchDoesNotApplyError
+from apr.core.patch import Patch
+
+# Version control (with the repository's later history), environments and caches stay outside.
+EXCLUDED_NAMES = frozenset(
+    {
+        ".git", ".hg", ".svn", "__pycache__", ".tox", ".nox", ".venv", ".mypy_cache",
+        ".pytest_cache", ".ruff_cache", ".hypothesis", ".idea", ".vscode",
+    }
+)  # fmt: skip
+CACHE_NAMES = frozenset({"__pycache__", ".pytest_cache"})
+
+
+def copy_subject(subject: Path, target: Path) -> None:
+    """Copy the subject's working tree, symlinks as symlinks, to the new folder `target`.
+
+    Raises:
+        EnvironmentUnusableError: when a file cannot be read or the disk is full.
+    """
+    try:
+        shutil.copytree(subject, target, symlinks=True, ignore=_ignore)
+    except (OSError, shutil.Error) as error:
+        reason = error.args[0][0] if isinstance(error, shutil.Error) else error
+        raise EnvironmentUnusableError(f"cannot copy {subject}: {reason}") from error
+
+
+def _ignore(folder: str, names: list[str]) -> set[str]:
+    return {name for name in names if name in EXCLUDED_NAMES or _is_foreign(folder, name)}
+
+
+def _is_foreign(folder: str, name: str) -> bool:
+    """A virtual environment of any name, or no regular file, folder or link."""
+    path = Path(folder, name)
+    mode = path.lstat().st_mode
+    if stat.S_ISDIR(mode):
+        return (path / "pyvenv.cfg").is_file()
+    return not (stat.S_ISREG(mode) or stat.S_ISLNK(mode))
+
+
+def decode(data: bytes) -> str:
+    """Text of a source file; bytes that are no UTF-8 become surrogate escapes."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encode(text: str) -> bytes:
+    """The exact inverse of `decode`."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+class SourceTree(Mapping[str, str]):
+    """The texts of a folder's files by relative POSIX path, read on first use."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._texts: dict[str, str] = {}
+
+    def __getitem__(self, path: str) -> str:
+        if path not in self._texts:
+            try:
+                self._texts[path] = decode(safe_path(self.root, path).read_bytes())
+            except (OSError, PatchDoesNotApplyError) as error:
+                raise KeyError(path) from error
+        return self._texts[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return (path for path, _ in _walk(self.root))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def safe_path(root: Path, path: str) -> Path:
+    """The file that a relative POSIX path names inside `root`.
+
+    Raises:
+        PatchDoesNotApplyError: when it is absolute, climbs out, or leads through a symlink.
+    """
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts or not pure.parts:
+        raise PatchDoesNotApplyError(f"{path!r} is not a path inside the subject")
+    current = root
+    for part in pure.parts:
+        current = current / part
+        if current.is_symlink():
+            raise PatchDoesNotApplyError(f"{path!r} leads through a symbolic link")
+    return current
+
+
+class Workspace:
+    """One private copy of the subject that is patched, tested and put back.
+
+    `pristine` is the folder it was copied from and is never written.
+    """
+
+    def __init__(self, root: Path, pristine: Path) -> None:
+        self.root = root
+        self.pristine = pristine
+        self._texts = SourceTree(pristine)
+
+    @contextmanager
+    def patched(self, patch: Patch) -> Iterator[None]:
+        """Hold `patch` applied.
+
+        Raises:
+            PatchDoesNotApplyError: when it does not fit; nothing is written then.
+        """
+        changed = patch.apply(self._texts)
+        targets = {path: safe_path(self.root, path) for path in changed}
+        try:
+            for path, text in changed.items():
+                self._write(targets[path], encode(text), path)
+            yield
+        finally:
+            for path, target in targets.items():
+                shutil.copy2(safe_path(self.pristine, path), target)
+
+    def _write(self, target: Path, data: bytes, path: str) -> None:
+        target.write_bytes(data)
+        # Bytecode caches compare whole seconds and sizes: never look like the original.
+        original = safe_path(self.pristine, path).stat().st_mtime
+        moment = max(time.time(), original + 2)
+        os.utime(target, (moment, moment))
+
+    def dirt(self) -> list[str]:
+        """Paths that differ from the pristine copy, caches aside."""
+        ours, theirs = dict(_walk(self.root)), dict(_walk(self.pristine))
+        return sorted(
+            path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path)
+        )
+
+    def clean(self) -> None:
+        """Undo everything that tests did to the folder."""
+        for path in self.dirt():
+            target, source = self.root / path, self.pristine / path
+            _remove(target)
+            if source.is_symlink() or source.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _walk(root: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:
+    """Every file with what tells a change: mode, size and modification time in ns."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in CACHE_NAMES)
+        base = Path(folder)
+        links = [name for name in folders if (base / name).is_symlink()]
+        for name in [*sorted(files), *links]:
+            info = (base / name).lstat()
+            relative = (base / name).relative_to(root).as_posix()
+            yield relative, (info.st_mode, info.st_size, info.st_mtime_ns)
