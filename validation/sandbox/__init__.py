@@ -1,0 +1,63 @@
+"""Places where untrusted code runs: one policy, three backends, and what each of them promises.
+
+======================  ======  ==========  =======
+promise                 docker  bubblewrap  process
+======================  ======  ==========  =======
+kills-descendants       yes     yes         yes
+clean-environment       yes     yes         yes
+removes-temporary       yes     yes         yes
+bounds-memory           yes     yes         yes
+bounds-file-size        yes     yes         yes
+bounds-processes        yes     yes         no
+bounds-temporary        yes     yes         no
+read-only-workspace     yes     yes         no
+no-network              yes     yes         no
+hides-home              yes     yes         no
+mounts-at               yes     yes         no
+======================  ======  ==========  =======
+
+Conditions. `bounds-processes` in bubblewrap needs a writable control group when the caller is
+root, and Linux 5.14 or a delegated control group when it is not. `bounds-memory` is a bound on
+the whole sandbox in Docker and where a control group is writable, else on each process.
+`bounds-temporary` in bubblewrap needs release 0.7 or later. `process` is no protection against
+malice: code under test that kills its supervisor and clears its environment can outlive it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Promise(StrEnum):
+    """Something that a sandbox guarantees about the code that runs in it."""
+
+    KILLS_DESCENDANTS = "kills-descendants"
+    CLEAN_ENVIRONMENT = "clean-environment"
+    REMOVES_TEMPORARY = "removes-temporary"
+    BOUNDS_MEMORY = "bounds-memory"
+    BOUNDS_FILE_SIZE = "bounds-file-size"
+    BOUNDS_PROCESSES = "bounds-processes"
+    BOUNDS_TEMPORARY = "bounds-temporary"
+    READ_ONLY_WORKSPACE = "read-only-workspace"
+    NO_NETWORK = "no-network"
+    HIDES_HOME = "hides-home"
+    MOUNTS_AT = "mounts-at"
+
+
+_EVEN_THE_WEAKEST = frozenset(
+    {
+        Promise.KILLS_DESCENDANTS,
+        Promise.CLEAN_ENVIRONMENT,
+        Promise.REMOVES_TEMPORARY,
+        Promise.BOUNDS_MEMORY,
+        Promise.BOUNDS_FILE_SIZE,
+    }
+)
+
+PROMISES: Mapping[str, frozenset[Promise]] = {
+    "docker": frozenset(Promise),
+    "bubblewrap": frozenset(Promise),
+    "process": _EVEN_THE_WEAKEST,
+}
+"""What each backend guarantees, under the conditions above; the contract tests hold it to that."""

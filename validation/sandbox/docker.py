@@ -1,0 +1,295 @@
+"""Sandbox in a container of a local Docker engine, attached to over the engine's own socket.
+
+The engine must see this machine's file system: the workspace and the readable paths are bind
+mounts. `DOCKER_HOST` is honoured, so Podman's compatible socket and rootless engines work too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from apr.core.errors import SandboxUnavailableError
+from validation.sandbox.environment import minimal_environment
+from validation.sandbox.host import resource_limits
+from validation.sandbox.paths import check_workspace, make_mount_points, plan_layout
+from validation.sandbox.policy import MIB, SandboxPolicy
+from validation.sandbox.stream import CHUNK_BYTES, StreamProcess, Tail
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container
+
+MOUNT_POINT = "/workspace"
+TMP = "/tmp"
+NOBODY = 65534
+LABEL = "apr.owner"
+JOIN_TIMEOUT_S = 10.0
+HEADER_BYTES = 8
+STDERR = 2
+
+
+class DockerSandbox:
+    """Starts containers of `image`; without a `client`, one is opened for each start.
+
+    The container runs as the workspace's owner. Root's workspaces are handed over to `nobody`,
+    since nothing in the container is root: give it a copy, never a tree that others rely on.
+    """
+
+    name: str = "docker"
+
+    def __init__(
+        self, image: str, policy: SandboxPolicy, client: docker.DockerClient | None = None
+    ) -> None:
+        self._image = image
+        self._policy = policy
+        self._client = client
+
+    @contextlib.contextmanager
+    def start(
+        self, argv: Sequence[str], workspace: str, *, writable: bool, environment: Mapping[str, str]
+    ) -> Iterator[StreamProcess]:
+        """Run `argv` in a new container, which is removed at the end.
+
+        Raises:
+            SandboxUnavailableError: when no engine answers or it cannot make the container.
+        """
+        check_workspace(workspace)
+        options = container_options(
+            self._policy,
+            workspace,
+            writable=writable,
+            environment=environment,
+            user=hand_over(workspace),
+        )
+        with contextlib.ExitStack() as stack:
+            client = self._client or stack.enter_context(contextlib.closing(connect()))
+            container = self._create(client, argv, options)
+            stack.callback(_remove, container)
+            process = _AttachedContainer(container, self._policy)
+            stack.callback(process.close)
+            yield process.start()
+
+    def _create(
+        self, client: docker.DockerClient, argv: Sequence[str], options: Mapping[str, Any]
+    ) -> Container:
+        try:
+            return client.containers.create(self._image, list(argv), **options)
+        except _engine_errors() as error:
+            raise SandboxUnavailableError(
+                f"the Docker engine cannot make a container of {self._image}: {error}"
+            ) from error
+
+
+def connect() -> docker.DockerClient:
+    """A client of the engine that `DOCKER_HOST` names, or the default one.
+
+    Raises:
+        SandboxUnavailableError: when none answers.
+    """
+    import docker
+
+    try:
+        client = docker.from_env()
+    except _engine_errors() as error:
+        raise SandboxUnavailableError(
+            f"no Docker engine answers ({error}): start one, or set DOCKER_HOST to its socket"
+        ) from error
+    return client
+
+
+def container_options(
+    policy: SandboxPolicy,
+    workspace: str,
+    *,
+    writable: bool,
+    environment: Mapping[str, str],
+    user: str,
+) -> dict[str, Any]:
+    """The keyword arguments for creating the container."""
+    from docker.types import LogConfig, Mount, Ulimit
+
+    point = policy.mount_at or MOUNT_POINT
+    layout = plan_layout(policy.readable_paths, point)
+    make_mount_points(workspace, point, layout.over)
+    shown = [Mount(path, path, "bind", read_only=True) for path in (*layout.before, *layout.over)]
+    variables = minimal_environment(TMP, TMP, environment)
+    if "PATH" not in environment:
+        del variables["PATH"]  # the image knows its own
+    return {
+        "entrypoint": [],
+        "working_dir": point,
+        "user": user,
+        "environment": variables,
+        "labels": {LABEL: str(os.getpid())},
+        "mounts": [Mount(point, workspace, "bind", read_only=not writable), *shown],
+        "tmpfs": {TMP: f"size={policy.tmp_mib}m,mode=1777,exec"},
+        "ulimits": [
+            Ulimit(name=_ulimit_name(limit), soft=value, hard=value)
+            for limit, value in resource_limits(policy).items()
+            if _ulimit_name(limit) != "as"  # the container's memory is bounded as a whole
+        ],
+        "mem_limit": policy.memory_mib * MIB,
+        "memswap_limit": policy.memory_mib * MIB,
+        "pids_limit": policy.pids,
+        "network_mode": "none",
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "read_only": True,
+        "ipc_mode": "private",
+        "log_config": LogConfig(type="none"),
+        "init": True,
+        "stdin_open": True,
+        "auto_remove": True,
+    }
+
+
+def _ulimit_name(limit: int) -> str:
+    import resource
+
+    names = ("RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE", "RLIMIT_AS", "RLIMIT_CPU")
+    return next(name for name in names if getattr(resource, name) == limit)[7:].lower()
+
+
+def hand_over(workspace: str) -> str:
+    """Make sure that an ordinary user owns `workspace`; its `uid:gid`."""
+    info = Path(workspace).stat()
+    if info.st_uid != 0:
+        return f"{info.st_uid}:{info.st_gid}"
+    for folder, folders, files in os.walk(workspace):
+        for name in (".", *folders, *files):
+            os.chown(Path(folder) / name, NOBODY, NOBODY, follow_symlinks=False)
+    return f"{NOBODY}:{NOBODY}"
+
+
+def _engine_errors() -> tuple[type[Exception], ...]:
+    """What the SDK raises when the engine refuses, lacks the container, or does not answer."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    return (DockerException, RequestException, OSError)
+
+
+def _remove(container: Container) -> None:
+    with contextlib.suppress(*_engine_errors()):  # gone or going: it removes itself at its end
+        container.remove(force=True, v=True)
+
+
+class _AttachedContainer:
+    """Splits the engine's multiplexed stream into a pipe for stdout and a tail of stderr."""
+
+    def __init__(self, container: Container, policy: SandboxPolicy) -> None:
+        self._container = container
+        self._policy = policy
+        self._tail = Tail(policy.stderr_tail_bytes)
+        self._exit_status: int | None = None
+        self._closing = threading.Event()
+        self._socket: Any = None
+        self._stdout_read, self._stdout_write = os.pipe()
+        self._ended_read, self._ended_write = os.pipe()
+        self._threads = [
+            threading.Thread(target=work, name="sandbox-docker", daemon=True)
+            for work in (self._split, self._await_end)
+        ]
+
+    def start(self) -> StreamProcess:
+        """Attach first, start then: no output can be missed."""
+        try:
+            attach = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+            self._socket = self._container.attach_socket(params=attach)
+            if isinstance(self._socket, ssl.SSLSocket):
+                raise SandboxUnavailableError(
+                    "the Docker sandbox needs a local engine: DOCKER_HOST names one behind TLS"
+                )
+            self._container.start()
+        except _engine_errors() as error:
+            raise SandboxUnavailableError(f"a container does not start: {error}") from error
+        for thread in self._threads:
+            thread.start()
+        return StreamProcess(
+            self._policy,
+            (self._socket.fileno(), self._stdout_read, self._ended_read),
+            self._tail,
+            lambda: self._exit_status,
+            self.kill,
+        )
+
+    def _split(self) -> None:
+        frames = self._read_frames()
+        with contextlib.suppress(OSError):
+            for stream, payload in frames:
+                if stream == STDERR:
+                    self._tail.feed(payload)
+                else:
+                    self._forward(payload)
+        os.close(self._stdout_write)
+
+    def _read_frames(self) -> Iterator[tuple[int, bytes]]:
+        pending = bytearray()
+        while data := self._read_some():
+            pending += data
+            while len(pending) >= HEADER_BYTES:
+                end = HEADER_BYTES + int.from_bytes(pending[4:HEADER_BYTES], "big")
+                if len(pending) < end:
+                    break
+                yield pending[0], bytes(pending[HEADER_BYTES:end])
+                del pending[:end]
+
+    def _read_some(self) -> bytes:
+        descriptor = self._socket.fileno()
+        while True:
+            select.select([descriptor], [], [])
+            with contextlib.suppress(BlockingIOError):
+                return os.read(descriptor, CHUNK_BYTES)
+
+    def _forward(self, payload: bytes) -> None:
+        """Write to the pipe of standard output, waiting for its reader but not beyond the end."""
+        rest = memoryview(payload)
+        os.set_blocking(self._stdout_write, False)
+        while rest and not self._closing.is_set():
+            try:
+                rest = rest[os.write(self._stdout_write, rest) :]
+            except BlockingIOError:
+                select.select([], [self._stdout_write], [], 0.1)
+
+    def _await_end(self) -> None:
+        # Removed already, or the engine itself is gone: ended all the same.
+        with contextlib.suppress(*_engine_errors()):
+            self._exit_status = self._container.wait(condition="removed")["StatusCode"]
+        os.write(self._ended_write, b"\n")
+
+    def kill(self) -> None:
+        """End every process of the container; it is removed by the engine."""
+        with contextlib.suppress(*_engine_errors()):  # not running any more
+            self._container.kill()
+
+    def close(self) -> None:
+        """Kill, then release threads and descriptors."""
+        self.kill()
+        self._closing.set()
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                _raw(self._socket).shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(JOIN_TIMEOUT_S)
+        if self._threads[0].ident is None:
+            os.close(self._stdout_write)
+        for descriptor in (self._stdout_read, self._ended_read, self._ended_write):
+            os.close(descriptor)
+        if self._socket is not None:
+            self._socket.close()
+            _raw(self._socket).close()
+
+
+def _raw(attached: Any) -> socket.socket:
+    """The SDK hands out a `SocketIO`; the socket below it can be shut down."""
+    raw: socket.socket = getattr(attached, "_sock", attached)
+    return raw

@@ -1,0 +1,63 @@
+"""What a sandboxed process may use: one policy object, obeyed by every backend as far as it can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxPolicy:
+    """Limits and visible paths of a sandbox; `PROMISES` says which backend enforces which.
+
+    There is no switch for the network: a sandbox that can promise it never has one.
+    """
+
+    memory_mib: int = 2048
+    """Memory of the whole sandbox where a cgroup can hold it, and of each process."""
+
+    limit_address_space: bool = True
+    """Bound each process's address space too, so that a hog meets an allocation error and not the
+    kernel's killer. False for runtimes that reserve far more than they use (a JVM)."""
+
+    pids: int = 256
+    """Processes and threads alive at once."""
+
+    file_size_mib: int = 256
+    """Largest file that can be written."""
+
+    cpu_seconds: int | None = None
+    """CPU time of one process; None: no limit but the caller's patience."""
+
+    open_files: int = 1024
+    """File descriptors of one process."""
+
+    tmp_mib: int = 512
+    """Size of the sandbox's own temporary folder, HOME included."""
+
+    line_limit_bytes: int = 16 * MIB
+    """Longest line of the protocol on standard output; a longer one ends the sandbox."""
+
+    stderr_tail_bytes: int = 8 * 1024
+    """How much of the end of standard error is kept."""
+
+    readable_paths: tuple[str, ...] = ()
+    """Absolute host paths that appear read-only at the same place (interpreters, libraries). One
+    that is a symbolic link stays a link where the backend can make one."""
+
+    mount_at: str | None = None
+    """Absolute path at which the workspace appears; None: its own, or `/workspace` in Docker."""
+
+    def __post_init__(self) -> None:
+        for name in ("memory_mib", "pids", "file_size_mib", "open_files", "tmp_mib"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for path in (*self.readable_paths, *((self.mount_at,) if self.mount_at else ())):
+            if not path.startswith("/") or path == "/":
+                raise ValueError(f"{path!r} is no absolute path below the root")
+
+    @property
+    def network(self) -> bool:
+        """Always False."""
+        return False

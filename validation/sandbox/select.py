@@ -1,0 +1,97 @@
+"""Which sandboxes work on this machine, and the strongest of them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from apr.core.errors import AprError, SandboxUnavailableError
+from apr.core.ports import Sandbox
+from validation.sandbox.policy import SandboxPolicy
+
+SandboxName = Literal["auto", "docker", "bubblewrap", "process"]
+STRONGEST_FIRST = ("docker", "bubblewrap", "process")
+TRIAL_TIMEOUT_S = 30.0
+
+
+def available(policy: SandboxPolicy, image: str | None = None) -> dict[str, str | None]:
+    """Each sandbox's name, the strongest first, with None when it works here, else the reason.
+
+    "Works" means that a trivial process was started in it and answered.
+    """
+    return {name: _reason_against(name, policy, image) for name in STRONGEST_FIRST}
+
+
+def open_sandbox(name: SandboxName, policy: SandboxPolicy, image: str | None = None) -> Sandbox:
+    """The sandbox called `name`; `auto` is the strongest that works, Docker only with an `image`.
+
+    Raises:
+        SandboxUnavailableError: when it does not work here.
+    """
+    reasons: dict[str, str] = {}
+    for candidate in STRONGEST_FIRST if name == "auto" else (name,):
+        reason = _reason_against(candidate, policy, image)
+        if reason is None:
+            return _make(candidate, policy, image)
+        reasons[candidate] = reason
+    raise SandboxUnavailableError(_explain(reasons))
+
+
+def _explain(reasons: Mapping[str, str]) -> str:
+    return "; ".join(f"the {name} sandbox does not work here: {r}" for name, r in reasons.items())
+
+
+def _reason_against(name: str, policy: SandboxPolicy, image: str | None) -> str | None:
+    if not sys.platform.startswith("linux"):
+        return f"sandboxes need Linux, and this is {sys.platform}"
+    if name == "docker" and image is None:
+        return "no image was given to make containers of (name one that has the subject's tools)"
+    try:
+        _try(_make(name, policy, image))
+    except (AprError, TimeoutError) as error:
+        return " ".join(str(error).split())
+    return None
+
+
+def _make(name: str, policy: SandboxPolicy, image: str | None) -> Sandbox:
+    return _MAKERS[name](policy, image or "")
+
+
+def _docker(policy: SandboxPolicy, image: str) -> Sandbox:
+    from validation.sandbox.docker import DockerSandbox
+
+    return DockerSandbox(image, policy)
+
+
+def _bubblewrap(policy: SandboxPolicy, image: str) -> Sandbox:
+    from validation.sandbox.bubblewrap import BubblewrapSandbox
+
+    return BubblewrapSandbox(policy)
+
+
+def _process(policy: SandboxPolicy, image: str) -> Sandbox:
+    from validation.sandbox.process import ProcessSandbox
+
+    return ProcessSandbox(policy)
+
+
+_MAKERS: Mapping[str, Callable[[SandboxPolicy, str], Sandbox]] = {
+    "docker": _docker,
+    "bubblewrap": _bubblewrap,
+    "process": _process,
+}
+
+
+def _try(sandbox: Sandbox) -> None:
+    with contextlib.ExitStack() as stack:
+        workspace = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="apr-trial-", ignore_cleanup_errors=True)
+        )
+        command = ["/bin/sh", "-c", "echo works"]
+        process = stack.enter_context(
+            sandbox.start(command, workspace, writable=False, environment={})
+        )
+        process.receive_line(TRIAL_TIMEOUT_S)
