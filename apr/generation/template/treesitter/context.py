@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from apr.generation.template.edits import Edit, Ingredients
+from apr.generation.template.edits import DonorIndex, Edit, Ingredients
 from apr.generation.template.treesitter.grammar import Grammar
 from apr.generation.template.treesitter.scope import (
     INTEGER,
@@ -147,6 +147,16 @@ class Context:
         line = self.line_of(at)
         if line is not None:
             yield Edit(start, end, replacement, template, min(1.0, prior), line)
+
+    def insert_before(self, node: Node, code: str, template: str, prior: float) -> Iterator[Edit]:
+        """`code` on a line of its own before the statement `node`."""
+        new = f"{code}{self.newline}{self.indent(node)}"
+        yield from self.splice(node, node.start, node.start, new, template, prior)
+
+    def insert_after(self, node: Node, code: str, template: str, prior: float) -> Iterator[Edit]:
+        """`code` on a line of its own after the statement `node`."""
+        new = f"{self.newline}{self.indent(node)}{code}"
+        yield from self.splice(node, node.end, node.end, new, template, prior)
 
     def place(self, node: Node, code: str, *, loose: bool = True) -> str:
         """`code` as it may stand in place of `node`: parenthesised where it would bind wrongly."""
@@ -404,20 +414,68 @@ class Context:
         names = {v.name for v in self.variables(node)}
         bare = _QUOTED.sub('""', code)
         return all(
-            name in names or name in _WORDS or name[0].isupper() or name in self._globals
+            name in names or name in _WORDS or name[0].isupper() or name in self.function_names
             for name in _FREE_NAME.findall(bare)
         )
 
-    @cached_property
-    def _globals(self) -> frozenset[str]:
-        functions = (n for n in self.nodes if n.kind in self.grammar.functions)
-        return frozenset(self.function_name(node) for node in functions)
+    def family_of_name(self, name: str, at: Node) -> str:
+        """The family of the variable called `name` at a node."""
+        return self._scope.family(name, at.start)
+
+    def results(self, at: Node) -> list[tuple[str, float]]:
+        """What the function around `at` could return, with priors, the likeliest first."""
+        family = self.return_family(at)
+        if family == "void":
+            return []
+        constants = {
+            INTEGER: ("0", "1", "-1"),
+            REAL: ("0", "1", "-1"),
+            TRUTH: ("false", "true"),
+            TEXT: ('""', self.grammar.null),
+            UNKNOWN: ("false", "true", "0", "null", "[]", '""'),
+        }.get(family, (self.grammar.null,))
+        found = {code: 0.35 - 0.03 * rank for rank, code in enumerate(constants)}
+        suited = [v.name for v in self.variables(at) if v.family == family]
+        found.update({name: 0.38 - 0.02 * rank for rank, name in enumerate(suited[:8])})
+        return sorted(found.items(), key=lambda pair: -pair[1])
+
+    @property
+    def declared(self) -> tuple[Variable, ...]:
+        """Every variable of the file."""
+        return self._scope.variables
 
     @cached_property
-    def file_conditions(self) -> tuple[Node, ...]:
-        """Every condition of the file, in order."""
-        found = (self.conditions(node) for node in self.nodes)
-        return tuple(node for node in found if node is not None)
+    def donors(self) -> DonorIndex:
+        """The project's statements."""
+        return DonorIndex(self.ingredients.statements)
+
+    @cached_property
+    def function_names(self) -> tuple[str, ...]:
+        """The names of the functions that the file defines, in order."""
+        functions = (n for n in self.nodes if n.kind in self.grammar.functions)
+        names = (self.function_name(node) for node in functions)
+        return tuple(dict.fromkeys(name for name in names if name))
+
+    def arities(self, name: str) -> list[int]:
+        """How many parameters the file's functions called `name` have."""
+        functions = (n for n in self.nodes if n.kind in self.grammar.functions)
+        named = (n for n in functions if self.function_name(n) == name)
+        lists = (n.part("parameters") or _declared_parameters(n) for n in named)
+        return [len(found.named_children) for found in lists if found is not None]
+
+    @cached_property
+    def atomic_conditions(self) -> tuple[Node, ...]:
+        """The file's conditions taken apart at their connectives, in order."""
+        found: list[Node] = []
+        for condition in (self.conditions(node) for node in self.nodes):
+            stack = [condition] if condition is not None else []
+            while stack:
+                node = stack.pop()
+                parts = self.operands(node) if self.operator(node) in CONNECTIVES else None
+                stack.extend([parts[2], parts[0]] if parts is not None else [])
+                if parts is None and node.kind not in self.grammar.truths and len(node.text) < 80:
+                    found.append(node)
+        return tuple(found)
 
     @cached_property
     def calls(self) -> tuple[Call, ...]:
@@ -447,6 +505,13 @@ class Context:
         if self.text[start : node.start].strip() or self.text[node.end : end].strip():
             return node.start, node.end
         return start, end
+
+
+def _declared_parameters(function: Node) -> Node | None:
+    declarator = function.part("declarator")
+    while declarator is not None and declarator.part("parameters") is None:
+        declarator = declarator.part("declarator")
+    return declarator.part("parameters") if declarator is not None else None
 
 
 def _is_sum(code: str) -> bool:

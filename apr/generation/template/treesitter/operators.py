@@ -198,9 +198,8 @@ def negate(context: Context, node: Node) -> Iterator[Edit]:
     if (family == TRUTH or (is_condition and simple)) and parent.kind not in grammar.unaries:
         prior = 0.15 if node.kind in grammar.binaries else 0.65
         yield from context.edit(node, f"!{code}", "negate", prior)
-    elif family in (INTEGER, REAL) and not context.is_literal(node):
-        if _takes_any_number(context, parent):
-            yield from context.edit(node, f"-{code}", "negate-number", 0.2)
+    elif family in (INTEGER, REAL) and _takes_any_number(parent) and not context.is_literal(node):
+        yield from context.edit(node, f"-{code}", "negate-number", 0.2)
 
 
 def equality_call(context: Context, node: Node) -> Iterator[Edit]:
@@ -234,7 +233,7 @@ def _regroups(inner: str, outer: str) -> bool:
     return (together <= ARITHMETIC and together not in ({"+"}, {"*"})) or together == {"&&", "||"}
 
 
-def _takes_any_number(context: Context, parent: Node) -> bool:
+def _takes_any_number(parent: Node) -> bool:
     return parent.kind in ("return_statement", "argument_list", "arguments", "variable_declarator")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ class Node:
     named: bool
     field: str
     parent: Node | None
-    children: list[Node] = field(default_factory=list)
+    children: list[Node] = dataclasses.field(default_factory=list)
 
     def part(self, name: str) -> Node | None:
         """The first child in the given role."""
@@ -114,13 +115,25 @@ def _node(parsed: ParsedNode, text: str, role: str, parent: Node | None) -> Node
 
 
 def normalise(text: str, grammar: Grammar) -> str | None:
-    """The tokens of `text` with their grouping, free of comments and layout; None if broken."""
+    """The tokens of `text`, bracketed by the tree so that layout which matters still shows.
+
+    Free of comments and other layout; None for a syntax error. Each top-level piece ends in a
+    line feed, so that the forms of consecutive pieces, concatenated, are the form of the whole.
+    """
     root = parse(text, grammar)
-    return None if root is None else canonical(root)
+    return None if root is None else "".join(f"{_bracketed(c)}\n" for c in root.children)
 
 
-def canonical(node: Node) -> str:
-    """The tokens below `node`, bracketed by the tree, so that layout which matters still shows."""
-    if not node.children:
-        return node.text
-    return f"({' '.join(canonical(child) for child in node.children)})"
+def _bracketed(top: Node) -> str:
+    parts: list[str] = []
+    stack: list[Node | str] = [top]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            parts.append(item)
+        elif item.children:
+            parts.append("(")
+            stack.extend((")", *reversed(item.children)))
+        else:
+            parts.append(item.text)
+    return " ".join(parts)
