@@ -1,0 +1,46 @@
+"""A benchmark: bugs to repair, and the reference versions that are opened only to judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from apr.core.bug import Bug
+from apr.datasets.cases import Case
+
+
+def exact(_case: Case) -> float:
+    """No tolerance: numbers must be equal up to rounding."""
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceProgram:
+    """The right version of a bug's one source file, and inputs to compare a repair with it.
+
+    `path` is relative to the subject; `cases` gives the same cases for the same seed; `tolerance`
+    is the absolute difference allowed between numbers in the results of a case.
+    """
+
+    path: str
+    source: str
+    entry_point: str
+    cases: Callable[[int], Iterator[Case]]
+    tolerance: Callable[[Case], float] = exact
+
+
+def _nothing(_bug: Bug) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Bugs by name, with two accessors for judging that read their data only when called."""
+
+    name: str
+    bugs: tuple[Bug, ...]
+    reference_program: Callable[[Bug], ReferenceProgram | None] = _nothing
+    reference_patch: Callable[[Bug], str | None] = _nothing
+
+    def __len__(self) -> int:
+        return len(self.bugs)
