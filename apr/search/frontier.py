@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from apr.core.report import Verdict
 from apr.core.tree import ROOT, SearchNode, SearchTree
 from apr.search.settings import Formula, Policy, SearchSettings, Widening
-from apr.search.uct import node_value, puct_score, uct_score
+from apr.search.uct import puct_scores, uct_scores
 
 CLOSED = -math.inf
 """The best open reward of a subtree in which no node can be expanded."""
@@ -199,20 +199,14 @@ class Frontier:
         allowed = settings.widening_k * math.pow(max(node.visits, 1), settings.widening_alpha)
         return len(node.children) < allowed
 
-    def _best_children(self, children: Iterable[int], parent_visits: int) -> list[int]:
+    def _best_children(self, ids: Iterable[int], parent_visits: int) -> list[int]:
         """The children that share the best score, the oldest first."""
-        scores = {child: self._score(self._tree.nodes[child], parent_visits) for child in children}
-        top = max(scores.values())
-        return [child for child, score in scores.items() if score == top]
-
-    def _score(self, child: SearchNode, parent_visits: int) -> float:
-        settings, value = self._settings, node_value(child)
+        settings = self._settings
+        children = [self._tree.nodes[child] for child in ids]
         if settings.formula is Formula.PUCT:
-            return puct_score(value, child.prior, child.visits, parent_visits, settings.exploration)
-        return uct_score(
-            value,
-            child.visits,
-            parent_visits,
-            settings.exploration,
-            unvisited=settings.unvisited_bonus,
-        )
+            scores = puct_scores(children, parent_visits, settings.exploration)
+        else:
+            bonus = settings.unvisited_bonus
+            scores = uct_scores(children, parent_visits, settings.exploration, unvisited=bonus)
+        top = max(scores)
+        return [child.id for child, score in zip(children, scores, strict=True) if score == top]

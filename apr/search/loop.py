@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
+from apr.core.errors import BudgetExhaustedError
 from apr.core.patch import Patch
 from apr.core.ports import Evaluator, Generator, PatchValidator, Proposal, RepairContext
 from apr.core.report import ValidationReport
@@ -76,8 +77,8 @@ def search(
     The tree depends on the seed, the proposals and the verdicts, never on timing (unless
     the seconds run out). `known` maps patch digests to the verdicts of an interrupted run:
     they are counted as candidates again but not validated, so the run continues where it was.
-    Whatever generator, validator and observer raise passes through; a node is in the tree only
-    if its verdict is.
+    A BudgetExhaustedError ends the search; whatever else generator, validator, evaluator and
+    observer raise passes through. A node is in the tree only together with its verdict.
     """
     tree = SearchTree([SearchNode(id=ROOT, parent=None, patch=Patch())])
     frontier = Frontier(tree, settings, random.Random(seed))
@@ -109,7 +110,10 @@ class _Search:
         self.is_replaying = bool(self.known)
         stopped = self._notify((root,), ())
         while stopped is None:
-            stopped = self._reason_to_stop() or self._step()
+            try:
+                stopped = self._reason_to_stop() or self._step()
+            except BudgetExhaustedError:  # a model client's cap, met by generator or evaluator
+                stopped = StopReason.BUDGET
         return SearchResult(self.tree, tuple(self.plausible), stopped)
 
     def _reason_to_stop(self) -> StopReason | None:
