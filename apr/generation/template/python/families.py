@@ -2,8 +2,42 @@
 
 from __future__ import annotations
 
-from apr.generation.template.python import comparisons, operators
+from apr.generation.template.python import (
+    assignments,
+    calls,
+    comparisons,
+    conditions,
+    constants,
+    conversions,
+    defaults,
+    exceptions,
+    guards,
+    integers,
+    loops,
+    operators,
+    returns,
+    slices,
+    statements,
+    variables,
+)
 from apr.generation.template.python.registry import TEMPLATES
 
-FAMILIES = (comparisons, operators)
+FAMILIES = (
+    assignments,
+    calls,
+    comparisons,
+    conditions,
+    constants,
+    conversions,
+    defaults,
+    exceptions,
+    guards,
+    integers,
+    loops,
+    operators,
+    returns,
+    slices,
+    statements,
+    variables,
+)
 ALL = TEMPLATES
