@@ -1,0 +1,93 @@
+"""Every setting of the program and of one run, with its meaning, unit and default."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SandboxName = Literal["auto", "docker", "bubblewrap", "process"]
+PolicyName = Literal["mcts", "enumerate"]
+
+
+def default_data_dir() -> Path:
+    """The user's data folder for APR, as the XDG base directory specification has it."""
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "apr"
+
+
+class AppSettings(BaseSettings):
+    """Where this installation keeps its data; read from `APR_*` environment variables."""
+
+    model_config = SettingsConfigDict(env_prefix="APR_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    """Folder of the default database."""
+
+    database_url: str | None = None
+    """Any SQLAlchemy URL; None: SQLite in `data_dir`."""
+
+    @property
+    def store_url(self) -> str:
+        """The database that is really used."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'apr.db'}"
+
+
+class RunSettings(BaseModel):
+    """What one run does; stored with the run, and enough to repeat it with the same seed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    generator: Literal["template"] = "template"
+    """Who proposes patches."""
+
+    formula: str = "ochiai"
+    """Spectrum formula of the fault localization."""
+
+    locations: tuple[str, ...] = ()
+    """Perfect localization as FILE:LINE, FILE:FIRST-LAST, FILE::FUNCTION or FILE; empty: measure."""
+
+    max_locations: int = Field(default=400, ge=1)
+    """How many of the most suspicious statements are searched."""
+
+    sandbox: SandboxName = "auto"
+    """Which sandbox runs the subject; auto: the strongest one that works here."""
+
+    image: str | None = None
+    """Docker image with the subject's environment; None: no Docker."""
+
+    memory_mib: int = Field(default=2048, ge=64)
+    """Memory that one sandbox may use, in MiB."""
+
+    jobs: int = Field(default=1, ge=1)
+    """Candidates validated side by side."""
+
+    repeats: int = Field(default=2, ge=2)
+    """Executions of the baseline; tests that change their outcome between them are flaky."""
+
+    test_timeout_s: float = Field(default=30.0, gt=0)
+    """Wall-clock seconds that a single test may take in the baseline."""
+
+    suite_timeout_s: float = Field(default=3600.0, gt=0)
+    """Wall-clock seconds that one execution of the whole suite may take."""
+
+    floor_s: float = Field(default=0.5, gt=0)
+    """CPU seconds that every validation stage may use on top of `factor`."""
+
+    factor: float = Field(default=10.0, ge=1)
+    """A stage may use so many times the CPU seconds that its tests took in the baseline."""
+
+    policy: PolicyName = "mcts"
+    """Tree search, or plain enumeration of the generator's ranking."""
+
+    batch: int = Field(default=8, ge=1)
+    """Proposals per expansion."""
+
+    max_depth: int | None = Field(default=3, ge=1)
+    """The most edits on top of each other; None: no limit."""
+
+    patches: int = Field(default=1, ge=1)
+    """Plausible patches to find before the search stops."""
