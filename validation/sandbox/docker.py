@@ -285,8 +285,9 @@ class _AttachedContainer:
         for descriptor in (self._stdout_read, self._ended_read, self._ended_write):
             os.close(descriptor)
         if self._socket is not None:
+            raw = _raw(self._socket)
             self._socket.close()
-            _raw(self._socket).close()
+            raw.close()
 
 
 def _raw(attached: Any) -> socket.socket:

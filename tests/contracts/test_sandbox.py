@@ -1,0 +1,562 @@
+"""What every sandbox must do, and what each one promises: real processes, real limits."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import re
+import socket
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+import validation.sandbox
+from apr.core.errors import SandboxDiedError
+from apr.core.ports import Sandbox, SandboxProcess
+from validation.sandbox import PROMISES, Promise
+from validation.sandbox.bubblewrap import BubblewrapSandbox
+from validation.sandbox.docker import LABEL, DockerSandbox, connect
+from validation.sandbox.interpreter import python_readable_paths
+from validation.sandbox.policy import SandboxPolicy
+from validation.sandbox.process import ProcessSandbox
+from validation.sandbox.select import available
+
+IMAGE_VARIABLE = "APR_TEST_IMAGE"  # an image with Python at /usr/bin/python3
+ANSWER_S = 30.0
+ECHO = """
+import sys
+for line in sys.stdin.buffer:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+"""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One sandbox, a Python it can run, and a workspace to run it in."""
+
+    name: str
+    workspace: Path
+
+    def sandbox(self, policy: SandboxPolicy) -> Sandbox:
+        if self.name == "docker":
+            return DockerSandbox(os.environ[IMAGE_VARIABLE], policy)
+        if self.name == "bubblewrap":
+            paths = (*policy.readable_paths, *python_readable_paths(sys.executable))
+            return BubblewrapSandbox(replace(policy, readable_paths=paths))
+        return ProcessSandbox(policy)
+
+    @contextlib.contextmanager
+    def python(
+        self,
+        code: str,
+        policy: SandboxPolicy = SandboxPolicy(),  # noqa: B008 - frozen
+        *arguments: str,
+        writable: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> Iterator[SandboxProcess]:
+        python = "/usr/bin/python3" if self.name == "docker" else sys.executable
+        with self.sandbox(policy).start(
+            [python, "-u", "-c", code, *arguments],
+            str(self.workspace),
+            writable=writable,
+            environment=environment or {},
+        ) as process:
+            yield process
+
+
+@functools.cache
+def reason_against(name: str) -> str | None:
+    image = os.environ.get(IMAGE_VARIABLE)
+    if name == "docker" and not ("DOCKER_HOST" in os.environ and image):
+        return f"set DOCKER_HOST and {IMAGE_VARIABLE}"
+    return available(SandboxPolicy(), image)[name]
+
+
+@pytest.fixture(params=PROMISES)
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    reason = reason_against(request.param)
+    if reason is not None:
+        pytest.skip(f"{request.param}: {reason}")
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    (workspace / "data.txt").write_text("subject")
+    return Backend(request.param, workspace)
+
+
+def promising(promise: Promise) -> pytest.MarkDecorator:
+    names = [name for name, promises in PROMISES.items() if promise in promises]
+    return pytest.mark.parametrize("backend", names, indirect=True)
+
+
+def processes_marked(marker: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if marker.encode() in path.read_bytes():
+                found.append(path.parent.name)
+    return found
+
+
+def assert_all_gone(marker: str) -> None:
+    deadline = time.monotonic() + 3
+    while processes_marked(marker) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert processes_marked(marker) == []
+
+
+def test_table_in_the_documentation_is_the_table_in_the_code() -> None:
+    rows = re.findall(
+        r"^([a-z-]+) +(yes|no) +(yes|no) +(yes|no)$", validation.sandbox.__doc__ or "", re.M
+    )
+    documented = {
+        name: {row[0] for row in rows if row[column] == "yes"}
+        for column, name in enumerate(PROMISES, start=1)
+    }
+    assert documented == {name: set(promises) for name, promises in PROMISES.items()}
+    assert {row[0] for row in rows} == set(Promise)
+
+
+# The port's own semantics, for every backend.
+
+
+def test_lines_travel_to_the_process_and_back(backend: Backend) -> None:
+    with backend.python(ECHO) as process:
+        for line in (b"one", b"", b"\xff\x00 bytes", b"x" * 300_000):
+            process.send(line + b"\n")
+            assert process.receive_line(ANSWER_S) == line
+
+
+def test_several_lines_written_at_once_are_received_one_by_one(backend: Backend) -> None:
+    with backend.python("print('a\\nb\\n\\nc')") as process:
+        assert [process.receive_line(ANSWER_S) for _ in range(4)] == [b"a", b"b", b"", b"c"]
+
+
+def test_round_trip_takes_well_under_a_millisecond(backend: Backend) -> None:
+    with backend.python(ECHO) as process:
+        times = []
+        for _ in range(200):
+            begin = time.perf_counter()
+            process.send(b"ping\n")
+            process.receive_line(ANSWER_S)
+            times.append(time.perf_counter() - begin)
+    assert sorted(times)[len(times) // 2] < (2e-3 if backend.name == "docker" else 1e-3)
+
+
+def test_end_of_the_process_is_told_with_its_status_and_last_words(backend: Backend) -> None:
+    code = "import sys; print('last'); sys.stderr.write('boom'); sys.exit(7)"
+    with backend.python(code) as process:
+        assert process.receive_line(ANSWER_S) == b"last"
+        with pytest.raises(SandboxDiedError, match=r"status 7.*boom"):
+            process.receive_line(ANSWER_S)
+        with pytest.raises(SandboxDiedError):
+            process.receive_line(ANSWER_S)
+
+
+def test_unfinished_line_of_an_ended_process_is_no_line(backend: Backend) -> None:
+    with (
+        backend.python("print('half a li', end='')") as process,
+        pytest.raises(SandboxDiedError),
+    ):
+        process.receive_line(ANSWER_S)
+
+
+def test_missing_program_is_a_process_that_died(backend: Backend) -> None:
+    start = backend.sandbox(SandboxPolicy()).start(
+        ["/bin/sh", "-c", "exec /no/such/program"],
+        str(backend.workspace),
+        writable=False,
+        environment={},
+    )
+    with start as process, pytest.raises(SandboxDiedError, match="no/such/program"):
+        process.receive_line(ANSWER_S)
+
+
+def test_end_is_noticed_while_a_daemon_holds_standard_output_open(backend: Backend) -> None:
+    code = "import os, time\nif os.fork() == 0: os.setsid(); time.sleep(60)\nprint('up')"
+    with backend.python(code) as process:
+        assert process.receive_line(ANSWER_S) == b"up"
+        begin = time.monotonic()
+        with pytest.raises(SandboxDiedError):
+            process.receive_line(ANSWER_S)
+        assert time.monotonic() - begin < ANSWER_S / 2
+
+
+def test_sending_to_an_ended_process_is_an_error_of_the_sandbox(backend: Backend) -> None:
+    with backend.python("pass") as process:
+        with pytest.raises(SandboxDiedError):
+            process.receive_line(ANSWER_S)
+        with pytest.raises(SandboxDiedError):
+            process.send(b"x" * 10_000_000)
+
+
+def test_silence_is_a_timeout_that_loses_no_byte(backend: Backend) -> None:
+    code = "import sys; print('a', end=''); sys.stdin.readline(); print('b')"
+    with backend.python(code) as process:
+        begin = time.monotonic()
+        with pytest.raises(TimeoutError):
+            process.receive_line(1.0)
+        assert 0.9 < time.monotonic() - begin < 3
+        process.send(b"\n")
+        assert process.receive_line(ANSWER_S) == b"ab"
+
+
+def test_line_at_the_limit_is_received(backend: Backend) -> None:
+    with backend.python("print('x' * 1000)", SandboxPolicy(line_limit_bytes=1000)) as process:
+        assert process.receive_line(ANSWER_S) == b"x" * 1000
+
+
+def test_line_over_the_limit_ends_the_sandbox(backend: Backend) -> None:
+    code = "import time; print('x' * 1001); time.sleep(600)"
+    with backend.python(code, SandboxPolicy(line_limit_bytes=1000)) as process:
+        with pytest.raises(SandboxDiedError, match="limit"):
+            process.receive_line(ANSWER_S)
+        with pytest.raises(SandboxDiedError):
+            process.receive_line(ANSWER_S)
+
+
+def test_flood_of_standard_error_blocks_nobody_and_keeps_its_tail(backend: Backend) -> None:
+    code = "import sys; sys.stderr.write('x' * 8_000_000 + 'the end'); print('done'); input()"
+    with backend.python(code, SandboxPolicy(stderr_tail_bytes=4096)) as process:
+        assert process.receive_line(ANSWER_S) == b"done"
+        deadline = time.monotonic() + ANSWER_S
+        while not process.stderr_tail().endswith("the end") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert process.stderr_tail() == "x" * (4096 - len("the end")) + "the end"
+
+
+def test_process_outlives_the_thread_that_started_it(backend: Backend) -> None:
+    with contextlib.ExitStack() as stack:
+        started: list[SandboxProcess] = []
+        starter = threading.Thread(
+            target=lambda: started.append(stack.enter_context(backend.python(ECHO)))
+        )
+        starter.start()
+        starter.join()
+        time.sleep(0.1)
+        started[0].send(b"still here\n")
+        assert started[0].receive_line(ANSWER_S) == b"still here"
+
+
+def test_killing_twice_is_harmless_and_ends_the_stream(backend: Backend) -> None:
+    with backend.python(ECHO) as process:
+        process.kill()
+        process.kill()
+        with pytest.raises(SandboxDiedError):
+            process.receive_line(ANSWER_S)
+
+
+def test_process_starts_in_the_workspace(backend: Backend) -> None:
+    with backend.python("print(open('data.txt').read())") as process:
+        assert process.receive_line(ANSWER_S) == b"subject"
+
+
+def test_writable_workspace_is_written(backend: Backend) -> None:
+    code = "open('new.txt', 'w').write('made'); open('data.txt', 'a').write('!'); print('ok')"
+    with backend.python(code, writable=True) as process:
+        assert process.receive_line(ANSWER_S) == b"ok"
+    assert (backend.workspace / "new.txt").read_text() == "made"
+    assert (backend.workspace / "data.txt").read_text() == "subject!"
+
+
+# Promises.
+
+DAEMON = """
+import os, sys
+code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); " \\
+       "time.sleep(600)"
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execv(sys.executable, [sys.executable, "-c", code, sys.argv[1]])
+    os._exit(0)
+os.wait()
+sys.stdin.readline()
+"""
+
+
+@promising(Promise.KILLS_DESCENDANTS)
+def test_kill_leaves_no_daemon(backend: Backend) -> None:
+    marker = uuid.uuid4().hex
+    with backend.python(DAEMON, SandboxPolicy(), marker) as process:
+        assert process.receive_line(ANSWER_S) == b"up"
+        assert len(processes_marked(marker)) >= 2
+        process.kill()
+        assert_all_gone(marker)
+
+
+@promising(Promise.KILLS_DESCENDANTS)
+def test_interrupt_of_the_caller_leaves_no_daemon(backend: Backend) -> None:
+    marker = uuid.uuid4().hex
+    with (
+        pytest.raises(KeyboardInterrupt),
+        backend.python(DAEMON, SandboxPolicy(), marker) as process,
+    ):
+        assert process.receive_line(ANSWER_S) == b"up"
+        raise KeyboardInterrupt
+    assert_all_gone(marker)
+
+
+@promising(Promise.KILLS_DESCENDANTS)
+def test_daemon_ends_with_its_process(backend: Backend) -> None:
+    marker = uuid.uuid4().hex
+    with backend.python(DAEMON, SandboxPolicy(), marker) as process:
+        assert process.receive_line(ANSWER_S) == b"up"
+        process.send(b"end\n")
+        with pytest.raises(SandboxDiedError, match="status 0"):
+            process.receive_line(ANSWER_S)
+        assert_all_gone(marker)
+
+
+@promising(Promise.READ_ONLY_WORKSPACE)
+def test_workspace_cannot_be_written_unless_asked_for(backend: Backend) -> None:
+    code = """
+import os
+for act in (lambda: open('data.txt', 'w'), lambda: open('new', 'w'), lambda: os.unlink('data.txt')):
+    try:
+        act()
+        print('done')
+    except OSError as error:
+        print(error.errno)
+"""
+    with backend.python(code) as process:
+        answers = [process.receive_line(ANSWER_S) for _ in range(3)]
+    assert b"done" not in answers
+    assert (backend.workspace / "data.txt").read_text() == "subject"
+
+
+@promising(Promise.NO_NETWORK)
+def test_listener_on_this_machine_is_unreachable(backend: Backend) -> None:
+    code = """
+import socket, sys
+try:
+    socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=5)
+    print("connected")
+except OSError:
+    print("unreachable")
+"""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port), timeout=5):
+            pass
+        with backend.python(code, SandboxPolicy(), str(port)) as process:
+            assert process.receive_line(ANSWER_S) == b"unreachable"
+
+
+@promising(Promise.HIDES_HOME)
+def test_secret_in_the_home_folder_cannot_be_read(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "home" / ".ssh" / "id_ed25519"
+    secret.parent.mkdir(parents=True)
+    secret.write_text("secret")
+    secret.chmod(0o644)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    code = """
+import os, sys
+for path in (sys.argv[1], os.path.expanduser("~/.ssh/id_ed25519"), "/proc/1/root" + sys.argv[1]):
+    try:
+        print(open(path).read())
+    except OSError:
+        print("invisible")
+"""
+    with backend.python(code, SandboxPolicy(), str(secret)) as process:
+        assert [process.receive_line(ANSWER_S) for _ in range(3)] == [b"invisible"] * 3
+
+
+@promising(Promise.BOUNDS_MEMORY)
+def test_memory_hog_meets_its_limit(backend: Backend) -> None:
+    code = """
+blocks = []
+try:
+    while len(blocks) < 1024:
+        blocks.append(bytearray(b"x") * (1 << 20))
+    print("a GiB")
+except MemoryError:
+    blocks.clear()
+    print("refused")
+"""
+    with backend.python(code, SandboxPolicy(memory_mib=192)) as process:
+        try:
+            answer = process.receive_line(ANSWER_S)
+        except SandboxDiedError:
+            answer = b"killed"
+    assert answer in (b"refused", b"killed")
+
+
+@promising(Promise.BOUNDS_PROCESSES)
+def test_fork_bomb_meets_its_limit(backend: Backend) -> None:
+    code = """
+import os, time
+forks = 0
+try:
+    while forks < 400:
+        if os.fork() == 0:
+            time.sleep(600)
+        forks += 1
+except OSError:
+    pass
+print(forks)
+"""
+    with backend.python(code, SandboxPolicy(pids=40)) as process:
+        assert 20 <= int(process.receive_line(ANSWER_S)) <= 48
+
+
+@promising(Promise.BOUNDS_FILE_SIZE)
+def test_file_over_the_limit_cannot_be_written(backend: Backend) -> None:
+    code = """
+import errno
+try:
+    with open("big", "wb") as file:
+        for _ in range(3):
+            file.write(bytes(1 << 20))
+            file.flush()
+    print("written")
+except OSError as error:
+    print(errno.errorcode[error.errno])
+"""
+    with backend.python(code, SandboxPolicy(file_size_mib=1), writable=True) as process:
+        assert process.receive_line(ANSWER_S) == b"EFBIG"
+    assert (backend.workspace / "big").stat().st_size <= 1 << 20
+
+
+@promising(Promise.BOUNDS_TEMPORARY)
+def test_temporary_folder_is_of_limited_size(backend: Backend) -> None:
+    code = """
+import errno, tempfile
+try:
+    with tempfile.NamedTemporaryFile() as file:
+        for _ in range(12):
+            file.write(bytes(1 << 20))
+            file.flush()
+    print("written")
+except OSError as error:
+    print(errno.errorcode[error.errno])
+"""
+    with backend.python(code, SandboxPolicy(tmp_mib=8)) as process:
+        assert process.receive_line(ANSWER_S) == b"ENOSPC"
+
+
+@promising(Promise.CLEAN_ENVIRONMENT)
+def test_no_variable_of_the_host_is_inherited(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APR_CANARY_KEY", "sk-canary")
+    code = "import json, os; print(json.dumps(dict(os.environ)))"
+    with backend.python(code, environment={"GIVEN": "a b", "LANG": "C"}) as process:
+        seen = json.loads(process.receive_line(ANSWER_S))
+    allowed = "PATH LANG TZ HOME TMPDIR PYTHONDONTWRITEBYTECODE PYTHONHASHSEED GIVEN PWD"
+    assert set(seen) <= {*allowed.split(), "APR_SANDBOX", "HOSTNAME", "LC_CTYPE", "OLDPWD"}
+    assert (seen["GIVEN"], seen["LANG"], seen["PYTHONHASHSEED"]) == ("a b", "C", "0")
+    assert seen["HOME"] != str(Path.home())
+    assert "sk-canary" not in seen.values()
+
+
+@promising(Promise.REMOVES_TEMPORARY)
+def test_nothing_temporary_is_left(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    code = """
+import os, pathlib, tempfile
+folder = pathlib.Path(tempfile.mkdtemp())
+(folder / "locked").mkdir()
+(folder / "locked" / "file").write_text("x")
+(pathlib.Path.home() / "note").write_text("x")
+(folder / "locked").chmod(0)
+print("ready")
+input()
+"""
+    with backend.python(code) as process:
+        assert process.receive_line(ANSWER_S) == b"ready"
+    assert list(scratch.iterdir()) == []
+    assert list(Path("/sys/fs/cgroup").glob(f"*/apr-{os.getpid()}-*")) == []
+
+
+@promising(Promise.MOUNTS_AT)
+def test_workspace_appears_where_the_policy_says(backend: Backend) -> None:
+    policy = SandboxPolicy(mount_at="/srv/project/subject")
+    code = "import os; print(os.getcwd()); print(open('/srv/project/subject/data.txt').read())"
+    with backend.python(code, policy) as process:
+        assert process.receive_line(ANSWER_S) == b"/srv/project/subject"
+        assert process.receive_line(ANSWER_S) == b"subject"
+
+
+@promising(Promise.MOUNTS_AT)
+def test_readable_path_inside_the_mount_point_lies_over_the_workspace(
+    backend: Backend, tmp_path: Path
+) -> None:
+    original = tmp_path / "original"
+    (original / ".venv").mkdir(parents=True)
+    (original / ".venv" / "lib.txt").write_text("library")
+    (original / "hidden.txt").write_text("original")
+    tmp_path.chmod(0o755)
+    policy = SandboxPolicy(mount_at=str(original), readable_paths=(str(original / ".venv"),))
+    code = """
+import os
+print(sorted(os.listdir(".")))
+print(open(".venv/lib.txt").read())
+try:
+    open(".venv/new", "w")
+    print("written")
+except OSError:
+    print("read-only")
+"""
+    with backend.python(code, policy, writable=True) as process:
+        assert process.receive_line(ANSWER_S) == b"['.venv', 'data.txt']"
+        assert process.receive_line(ANSWER_S) == b"library"
+        assert process.receive_line(ANSWER_S) == b"read-only"
+
+
+@promising(Promise.MOUNTS_AT)
+def test_nothing_but_the_workspace_and_temporary_folders_is_writable(backend: Backend) -> None:
+    code = """
+import os
+def writable(folder):
+    try:
+        path = os.path.join(folder, "probe")
+        open(path, "w").close()
+        os.unlink(path)
+        return True
+    except OSError:
+        return False
+folders = ("/", "/usr", "/etc", "/dev", "/proc", "/proc/sys/kernel", "/tmp")
+print([folder for folder in folders if writable(folder)])
+"""
+    with backend.python(code) as process:
+        assert process.receive_line(ANSWER_S) == b"['/tmp']"
+
+
+@promising(Promise.NO_NETWORK)
+def test_code_has_neither_root_nor_capabilities(backend: Backend) -> None:
+    code = """
+import os
+lines = open("/proc/self/status").read().splitlines()
+sets = [line.split()[1] for line in lines if line.startswith(("CapEff", "CapBnd"))]
+print(os.getuid() != 0, [int(value, 16) for value in sets])
+"""
+    with backend.python(code) as process:
+        assert process.receive_line(ANSWER_S) == b"True [0, 0]"
+
+
+@pytest.mark.parametrize("backend", ["docker"], indirect=True)
+def test_no_container_is_left(backend: Backend) -> None:
+    with contextlib.closing(connect()) as client:
+        mine = {"label": f"{LABEL}={os.getpid()}"}
+        with backend.python(ECHO):
+            assert len(client.containers.list(filters=mine)) == 1
+        deadline = time.monotonic() + 10
+        while client.containers.list(all=True, filters=mine) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert client.containers.list(all=True, filters=mine) == []
