@@ -50,7 +50,8 @@ Formula = Callable[[Spectrum], float]
 
 
 def _ratio(numerator: float, denominator: float) -> float:
-    return numerator / denominator if denominator else 0.0
+    # The cap takes back what rounding may add to a quotient that is exactly 1.
+    return min(1.0, numerator / denominator) if denominator else 0.0
 
 
 def ochiai(s: Spectrum) -> float:

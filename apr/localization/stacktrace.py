@@ -7,6 +7,7 @@ segmentation and stack-trace analysis", ICSME 2014.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -17,9 +18,10 @@ from apr.localization.statements import SourceIndex, index_source
 from apr.localization.traces import parse_trace
 
 STACK_TRACE = "stack-trace"
-EVIDENCE_WEIGHT = 0.2
+EVIDENCE_WEIGHT = 0.1
 _FLOOR = 0.1
 _DEPTH = 10
+_RUNAWAY = 20
 
 Evidence = Mapping[tuple[str, int], float]
 """(path, 1-based line) to evidence in (0, 1]."""
@@ -34,7 +36,9 @@ def collect_evidence(
     """The mean over the failing tests with frames in `paths` of each line's evidence.
 
     A test's own `frames` are used, or, when it has none, those that its message shows. A line that
-    occurs several times in one trace (recursion) counts by its innermost occurrence.
+    occurs several times in one trace (recursion) counts by its innermost occurrence. In a runaway
+    recursion the frame that happened to be the last says nothing, so that the lines of the
+    recursion count as if they alone were the trace.
     """
     allowed = frozenset(path for path in paths if not exclude(path))
     traces = [_evidence_of(frames_in(result, allowed)) for result in failures]
@@ -51,10 +55,12 @@ def frames_in(result: TestResult, paths: Collection[str]) -> tuple[Frame, ...]:
 
 
 def _evidence_of(frames: tuple[Frame, ...]) -> dict[tuple[str, int], float]:
-    evidence: dict[tuple[str, int], float] = {}
-    for steps, frame in enumerate(reversed(frames), 1):
-        value = 1 / steps if steps < _DEPTH else _FLOOR
-        evidence.setdefault((frame.path, frame.line), value)
+    lines = [(frame.path, frame.line) for frame in frames]
+    often = {line for line, count in Counter(lines).items() if count >= _RUNAWAY}
+    recursing = [line for line in lines if line in often] or lines
+    evidence = dict.fromkeys(lines, _FLOOR)
+    for steps, line in list(enumerate(reversed(recursing), 1))[: _DEPTH - 1]:
+        evidence[line] = max(evidence[line], 1 / steps)
     return evidence
 
 
@@ -97,6 +103,9 @@ def combine(
     weight: float = EVIDENCE_WEIGHT,
 ) -> tuple[SuspiciousLocation, ...]:
     """Suspiciousness s and evidence e become (1 - weight) s + weight e, again in [0, 1].
+
+    The default weight breaks ties and little more, as a crash shows where a wrong value is used and
+    not where it is made: on 31 QuixBugs no weight up to 0.3 beats the spectrum alone.
 
     No location is dropped: evidence for a place that the spectrum lacks adds it with s = 0. Equal
     values keep the order of `ranking`. Without evidence the ranking is returned as it is.
