@@ -49,6 +49,7 @@ _NAME_HOLDERS = frozenset(
     ]
 )
 _FREE_NAME = re.compile(r"(?<![\w$.>])[A-Za-z_$][\w$]*(?!\s*\(|[\w$])")
+_ATOM = re.compile(r"[\w.$]+(?:\([^()]*\)|\[[^\[\]]*\]|\.[\w$]+)*")
 _QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'")
 _WORDS = frozenset(
     [
@@ -161,7 +162,7 @@ class Context:
     def place(self, node: Node, code: str, *, loose: bool = True) -> str:
         """`code` as it may stand in place of `node`: parenthesised where it would bind wrongly."""
         parent = node.parent
-        if not loose or parent is None:
+        if not loose or parent is None or _ATOM.fullmatch(code):
             return code
         grammar = self.grammar
         if parent.kind in grammar.binaries:
@@ -436,8 +437,20 @@ class Context:
         }.get(family, (self.grammar.null,))
         found = {code: 0.35 - 0.03 * rank for rank, code in enumerate(constants)}
         suited = [v.name for v in self.variables(at) if v.family == family]
-        found.update({name: 0.38 - 0.02 * rank for rank, name in enumerate(suited[:8])})
+        base = 0.28 if family else 0.19
+        found.update({name: base - 0.02 * rank for rank, name in enumerate(suited[:8])})
+        found.update(dict.fromkeys(self._returned_nearby(at), 0.4))
         return sorted(found.items(), key=lambda pair: -pair[1])
+
+    def _returned_nearby(self, at: Node) -> list[str]:
+        """The simple results that the function around `at` already returns somewhere."""
+        function = self.function_of(at)
+        codes = []
+        for node in function.walk() if function is not None else ():
+            value = node.named_children[:1] if node.kind == "return_statement" else []
+            if value and _ATOM.fullmatch(value[0].text) and self.fits(value[0].text, at):
+                codes.append(value[0].text)
+        return codes
 
     @property
     def declared(self) -> tuple[Variable, ...]:

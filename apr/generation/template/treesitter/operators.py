@@ -192,7 +192,8 @@ def negate(context: Context, node: Node) -> Iterator[Edit]:
     family, parent = context.family(node), node.parent
     if node.kind in grammar.unaries | grammar.truths | grammar.parentheses | grammar.assignments:
         return
-    is_condition = node.field == "condition" or context.operator(parent) in CONNECTIVES
+    outer = parent if parent.kind in grammar.parentheses else node
+    is_condition = outer.field == "condition" or context.operator(parent) in CONNECTIVES
     simple = node.kind not in grammar.binaries and node.kind not in grammar.ternaries
     code = node.text if simple else f"({node.text})"
     if (family == TRUTH or (is_condition and simple)) and parent.kind not in grammar.unaries:

@@ -6,16 +6,18 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from apr.generation.template.treesitter.grammar import Grammar
 
 if TYPE_CHECKING:
+    from tree_sitter import Language, Parser, Query
     from tree_sitter import Node as ParsedNode
-    from tree_sitter import Parser
 
+_SPACES = re.compile(r"\s+")
+_LAYOUT = re.compile(r"(?<![\w$]) | (?![\w$])")
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -68,10 +70,13 @@ class Node:
 
 def parse(text: str, grammar: Grammar) -> Node | None:
     """The syntax tree of `text`, or None when it has a syntax error."""
+    root = _root(text, grammar)
+    return None if root is None else _convert(root, text, grammar)
+
+
+def _root(text: str, grammar: Grammar) -> ParsedNode | None:
     root = _parser(grammar).parse(_shadow(text).encode("ascii")).root_node
-    if root.has_error:
-        return None
-    return _convert(root, text, grammar)
+    return None if root.has_error else root
 
 
 def _shadow(text: str) -> str:
@@ -85,11 +90,27 @@ def _stand_in(match: re.Match[str]) -> str:
     return " " if character.isspace() or character == "\ufeff" else "x"
 
 
-@lru_cache(maxsize=8)
-def _parser(grammar: Grammar) -> Parser:
-    from tree_sitter import Language, Parser
+@cache
+def _language(grammar: Grammar) -> Language:
+    from tree_sitter import Language
 
-    return Parser(Language(import_module(grammar.module).language()))
+    return Language(import_module(grammar.module).language())
+
+
+@cache
+def _parser(grammar: Grammar) -> Parser:
+    from tree_sitter import Parser
+
+    return Parser(_language(grammar))
+
+
+@cache
+def _atoms(grammar: Grammar) -> Query:
+    """Finds the nodes that white space must not be taken out of, and the comments."""
+    from tree_sitter import Query
+
+    kinds = sorted(grammar.opaque | grammar.comments)
+    return Query(_language(grammar), f"[{' '.join(f'({kind})' for kind in kinds)}] @atom")
 
 
 def _convert(root: ParsedNode, text: str, grammar: Grammar) -> Node:
@@ -115,25 +136,39 @@ def _node(parsed: ParsedNode, text: str, role: str, parent: Node | None) -> Node
 
 
 def normalise(text: str, grammar: Grammar) -> str | None:
-    """The tokens of `text`, bracketed by the tree so that layout which matters still shows.
+    """The structure of `text` and its tokens, free of layout and comments; None if broken.
 
-    Free of comments and other layout; None for a syntax error. Each top-level piece ends in a
-    line feed, so that the forms of consecutive pieces, concatenated, are the form of the whole.
+    Each top-level piece ends in a line feed, so that the forms of consecutive pieces,
+    concatenated, are the form of the whole.
     """
-    root = parse(text, grammar)
-    return None if root is None else "".join(f"{_bracketed(c)}\n" for c in root.children)
+    from tree_sitter import QueryCursor
+
+    root = _root(text, grammar)
+    if root is None:
+        return None
+    atoms = QueryCursor(_atoms(grammar)).captures(root).get("atom", [])
+    atoms.sort(key=lambda node: (node.start_byte, -node.end_byte))
+    pieces = [child for child in root.children if child.type not in grammar.comments]
+    return "".join(f"{_form(piece, atoms, text, grammar)}\n" for piece in pieces)
 
 
-def _bracketed(top: Node) -> str:
-    parts: list[str] = []
-    stack: list[Node | str] = [top]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, str):
-            parts.append(item)
-        elif item.children:
-            parts.append("(")
-            stack.extend((")", *reversed(item.children)))
-        else:
-            parts.append(item.text)
-    return " ".join(parts)
+def _form(piece: ParsedNode, atoms: list[ParsedNode], text: str, grammar: Grammar) -> str:
+    """The tree as an S-expression, which says where layout matters, then the tokens."""
+    structure = str(piece)
+    tokens, code, position = "", "", piece.start_byte
+    for atom in atoms:
+        if position <= atom.start_byte and atom.end_byte <= piece.end_byte:
+            code += text[position : atom.start_byte]
+            position = atom.end_byte
+            if atom.type in grammar.comments:
+                structure = structure.replace(f" ({atom.type})", "")
+                code += " "
+            else:
+                tokens += _squeezed(code) + text[atom.start_byte : position]
+                code = ""
+    return f"{structure} {tokens}{_squeezed(code + text[position : piece.end_byte])}"
+
+
+def _squeezed(text: str) -> str:
+    """Without white space, but for one blank between two words."""
+    return _LAYOUT.sub("", _SPACES.sub(" ", text))
