@@ -35,7 +35,8 @@ class HeatMap:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for path, heat in self.heat.items():
-            yield Text(printable(path), style="bold", no_wrap=True, overflow="ellipsis")
+            title = printable(path, ascii_only=options.ascii_only)
+            yield Text(title, style="bold", overflow="fold")
             yield from self._render_file(split_lines(self.sources[path]), heat, options)
 
     def _render_file(
@@ -94,7 +95,8 @@ def _source_line(
     else:
         text.append(f"{value:.2f} {_bar(value, options.ascii_only)}", style=_bar_style(value))
     text.append(f" {line:>{width}} {'|' if options.ascii_only else '│'} ", style="dim")
-    text.append(printable(source), style=_background(value) if value else "")
+    shown = printable(source, ascii_only=options.ascii_only)
+    text.append(shown, style="" if value is None else _background(value))
     return text
 
 
@@ -115,14 +117,14 @@ def _background(value: float) -> Style:
     return Style(color="black", bgcolor=f"rgb({red},{green},{blue})")
 
 
-def printable(text: str) -> str:
+def printable(text: str, *, ascii_only: bool = False) -> str:
     r"""One line of `text` with tabs expanded and every unsafe character as `\x1b` or `\u202e`."""
-    line = text.rstrip("\r\n").expandtabs(_TAB_WIDTH)
-    return "".join(_escape(char) if _is_unsafe(char) else char for char in line)
+    line = text.removesuffix("\n").removesuffix("\r").expandtabs(_TAB_WIDTH)
+    return "".join(_escape(char) if _is_unsafe(char, ascii_only) else char for char in line)
 
 
-def _is_unsafe(char: str) -> bool:
-    return unicodedata.category(char) in _UNSAFE
+def _is_unsafe(char: str, ascii_only: bool) -> bool:
+    return unicodedata.category(char) in _UNSAFE or (ascii_only and not char.isascii())
 
 
 def _escape(char: str) -> str:

@@ -113,7 +113,6 @@ def _translate(token: str) -> str:
         return special[token]
     if len(token) > 2 and token.startswith("["):
         negated = token[1] == "!"
-        members = token[1 + negated : -1].replace("\\", r"\\").replace("[", r"\[")
-        members = members.replace("]", r"\]").replace("^", r"\^").replace("&&", r"&\&")
+        members = re.sub(r"[^\w-]|(?<!\w)-|-(?!\w)", r"\\\g<0>", token[1 + negated : -1])
         return f"[{'^/' if negated else ''}{members}]"
     return re.escape(token)
