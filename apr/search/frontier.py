@@ -12,8 +12,9 @@ any of them, and progressive widening would refine neutral children from the sta
    so the patch of rank r in the root's list is reached after at most r / (1 - f) candidates.
 3. Children that are no better wait until the list is exhausted. Then they are expanded by prior:
    whole expansions in proportion to the priors (D'Hondt), the equal before the worse, those that
-   do not build last. Improving children have 1 - f from then on, since what is left for
-   the others are pairs of edits of which each changes nothing.
+   do not build last. From then on improving children get `spent_refinement_share`, by default
+   half of all candidates, so that neither a fix whose edits help one by one nor a fix whose edits
+   show nothing alone costs more than twice what a search for only its kind would take.
 """
 
 from __future__ import annotations
@@ -169,9 +170,8 @@ class Frontier:
     def _may_refine(self, node: SearchNode) -> bool:
         """Another full batch of refinements keeps to its share of the node's candidates."""
         arms, settings = self._arms[node.id], self._settings
-        share = settings.refinement_share
-        if not self._is_expandable(node):
-            share = 1.0 - share
+        widens = self._is_expandable(node)
+        share = settings.refinement_share if widens else settings.spent_refinement_share
         refined = arms.refined + settings.batch
         return refined <= share * (refined + arms.patient)
 

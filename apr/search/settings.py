@@ -51,6 +51,8 @@ class SearchSettings:
     """Proposals asked for, and validated side by side, per expansion."""
     refinement_share: float = 0.3
     """RANKED: the fraction in [0, 1) of a node's candidates that refine its better children."""
+    spent_refinement_share: float = 0.5
+    """RANKED: that fraction, in [0, 1], once the node's own list is spent."""
     widening_k: float = 2.0
     widening_alpha: float = 0.5
     """PROGRESSIVE: the constants k and alpha of the number of children allowed."""
@@ -69,6 +71,8 @@ class SearchSettings:
             raise ValueError("batch and patience must be at least 1")
         if not 0.0 <= self.refinement_share < 1.0:
             raise ValueError(f"refinement_share {self.refinement_share} is not in [0, 1)")
+        if not 0.0 <= self.spent_refinement_share <= 1.0:
+            raise ValueError(f"spent_refinement_share {self.spent_refinement_share} not in [0, 1]")
         if not 0.0 <= self.backpropagation_alpha <= 1.0:
             raise ValueError(f"backpropagation_alpha {self.backpropagation_alpha} not in [0, 1]")
         if self.max_depth is not None and self.max_depth < 1:
