@@ -73,14 +73,16 @@ class BubblewrapSandbox:
         layout = plan_layout(readable, point)
         make_mount_points(workspace, point, layout.over)
         variables = minimal_environment(HOME, "/tmp", environment)
+        program = bwrap()
+        supported = supported_options(program)
         with (
             limit_group(self._policy) as groups,
             _in_memory(PASSWD) as passwd,
             _in_memory(GROUP) as group,
         ):
             command = [
-                *namespaces(supported_options()),
-                *filesystem(self._policy, layout, supported_options()),
+                *namespaces(supported),
+                *filesystem(self._policy, layout, supported),
                 *("--ro-bind-data", str(passwd), "/etc/passwd"),
                 *("--ro-bind-data", str(group), "/etc/group"),
                 *("--bind" if writable else "--ro-bind", workspace, point),
@@ -90,7 +92,7 @@ class BubblewrapSandbox:
                 *("--", *bounded(argv, self._policy, os.uname().release)),
             ]
             with HostProcess(
-                [bwrap(), *command],
+                [program, *command],
                 self._policy,
                 environment={"PATH": DEFAULT_PATH},
                 cwd="/",
@@ -116,9 +118,9 @@ def bwrap() -> str:
 
 
 @functools.cache
-def supported_options() -> str:
+def supported_options(program: str) -> str:
     """What `bwrap --help` prints: options differ between releases."""
-    result = subprocess.run([bwrap(), "--help"], capture_output=True, text=True, timeout=10)
+    result = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=10)
     return result.stdout + result.stderr
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import docker
     from docker.models.containers import Container
 
+DEFAULT_HOST = "unix:///var/run/docker.sock"
 MOUNT_POINT = "/workspace"
 TMP = "/tmp"
 NOBODY = 65534
@@ -80,8 +81,14 @@ class DockerSandbox:
     def _create(
         self, client: docker.DockerClient, argv: Sequence[str], options: Mapping[str, Any]
     ) -> Container:
+        from docker.errors import ImageNotFound
+
         try:
             return client.containers.create(self._image, list(argv), **options)
+        except ImageNotFound:
+            raise SandboxUnavailableError(
+                f"the Docker engine has no image {self._image}: docker pull {self._image}"
+            ) from None
         except _engine_errors() as error:
             raise SandboxUnavailableError(
                 f"the Docker engine cannot make a container of {self._image}: {error}"
@@ -94,15 +101,24 @@ def connect() -> docker.DockerClient:
     Raises:
         SandboxUnavailableError: when none answers.
     """
-    import docker
-
+    host = os.environ.get("DOCKER_HOST") or DEFAULT_HOST
     try:
-        client = docker.from_env()
+        _knock(host)
+        import docker
+
+        return docker.from_env()
     except _engine_errors() as error:
         raise SandboxUnavailableError(
-            f"no Docker engine answers ({error}): start one, or set DOCKER_HOST to its socket"
+            f"no Docker engine answers at {host} ({error}): "
+            "start one, or set DOCKER_HOST to its socket"
         ) from error
-    return client
+
+
+def _knock(host: str) -> None:
+    """Fail at once where nobody listens: the SDK would take its time and leak its socket."""
+    if host.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(host.removeprefix("unix://"))
 
 
 def container_options(

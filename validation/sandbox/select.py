@@ -8,13 +8,14 @@ import tempfile
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from apr.core.errors import AprError, SandboxUnavailableError
+from apr.core.errors import AprError, BadInputError, SandboxDiedError, SandboxUnavailableError
 from apr.core.ports import Sandbox
 from validation.sandbox.policy import SandboxPolicy
 
 SandboxName = Literal["auto", "docker", "bubblewrap", "process"]
 STRONGEST_FIRST = ("docker", "bubblewrap", "process")
 TRIAL_TIMEOUT_S = 30.0
+_HINTS = {"bubblewrap": " (the kernel, or the container around us, must allow user namespaces)"}
 
 
 def available(policy: SandboxPolicy, image: str | None = None) -> dict[str, str | None]:
@@ -29,8 +30,12 @@ def open_sandbox(name: SandboxName, policy: SandboxPolicy, image: str | None = N
     """The sandbox called `name`; `auto` is the strongest that works, Docker only with an `image`.
 
     Raises:
+        BadInputError: when there is no sandbox of that name.
         SandboxUnavailableError: when it does not work here.
     """
+    if name not in ("auto", *STRONGEST_FIRST):
+        known = ", ".join(("auto", *STRONGEST_FIRST))
+        raise BadInputError(f"there is no sandbox called {name!r}; known are {known}")
     reasons: dict[str, str] = {}
     for candidate in STRONGEST_FIRST if name == "auto" else (name,):
         reason = _reason_against(candidate, policy, image)
@@ -51,6 +56,9 @@ def _reason_against(name: str, policy: SandboxPolicy, image: str | None) -> str 
         return "no image was given to make containers of (name one that has the subject's tools)"
     try:
         _try(_make(name, policy, image))
+    except SandboxDiedError as error:
+        hint = _HINTS.get(name, "")
+        return " ".join(f"{error}{hint}".split())
     except (AprError, TimeoutError) as error:
         return " ".join(str(error).split())
     return None

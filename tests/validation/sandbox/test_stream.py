@@ -1,0 +1,38 @@
+"""Splitting a byte stream into lines, and remembering only its end."""
+
+from __future__ import annotations
+
+import pytest
+
+from validation.sandbox.stream import LineBuffer, Tail
+
+
+def test_lines_are_cut_wherever_the_chunks_are() -> None:
+    lines = LineBuffer(100)
+    taken = []
+    for chunk in (b"a", b"b\nc", b"\n\nd", b"\n"):
+        lines.feed(chunk)
+        while (line := lines.take()) is not None:
+            taken.append(line)
+    assert taken == [b"ab", b"c", b"", b"d"]
+
+
+def test_only_what_belongs_to_the_line_counts_towards_its_limit() -> None:
+    lines = LineBuffer(3)
+    lines.feed(b"abc\ndef\n")
+    assert (lines.take(), lines.take(), lines.take()) == (b"abc", b"def", None)
+
+
+@pytest.mark.parametrize("data", [b"abcd", b"abcd\n", b"abcd\ne"])
+def test_line_over_the_limit_overflows_finished_or_not(data: bytes) -> None:
+    lines = LineBuffer(3)
+    lines.feed(data)
+    with pytest.raises(OverflowError):
+        lines.take()
+
+
+def test_tail_keeps_the_last_bytes_and_replaces_what_is_no_utf8() -> None:
+    tail = Tail(4)
+    for data in (b"abc", b"def", b"\xff"):
+        tail.feed(data)
+    assert tail.text() == "def\ufffd"
