@@ -48,7 +48,7 @@ class RunSettings(BaseModel):
     """Spectrum formula of the fault localization."""
 
     locations: tuple[str, ...] = ()
-    """Perfect localization as FILE:LINE, FILE:FIRST-LAST, FILE::FUNCTION or FILE; empty: measure."""
+    """Perfect localization: FILE:LINE, FILE:FIRST-LAST, FILE::FUNCTION or FILE; empty: measure."""
 
     max_locations: int = Field(default=400, ge=1)
     """How many of the most suspicious statements are searched."""

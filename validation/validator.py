@@ -6,6 +6,7 @@ import queue
 import shutil
 import tempfile
 import warnings
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -30,6 +31,8 @@ from validation.runners.base import RunLimits, TestRunner, TestSession
 from validation.workspace import SourceTree, Workspace
 
 T = TypeVar("T")
+_SessionKey = tuple[str, tuple[str, ...]]  # stage, patched files
+MAX_SESSIONS = 6  # warm processes per worker; each holds an interpreter and the test framework
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,6 @@ class StagedValidator:
         pristine: Path,
         baseline: Baseline,
         matrix: CoverageMatrix | None,
-        watched: Sequence[str],
         settings: ValidationSettings,
         *,
         can_protect: bool,
@@ -70,7 +72,6 @@ class StagedValidator:
         self._runner = runner
         self._pristine = pristine
         self._plan = _Plan(baseline, matrix, settings, runner.can_select)
-        self._watched = tuple(watched)
         self._settings = settings
         # Where the sandbox cannot keep the workspace read-only, it is inspected after each patch.
         self._writable = baseline.writes_workspace or not can_protect or not runner.can_select
@@ -99,7 +100,7 @@ class StagedValidator:
     @contextmanager
     def _make_worker(self) -> Iterator[_Worker]:
         with self._private_workspace() as workspace:
-            worker = _Worker(self._runner, workspace, self._plan, self._watched, self._writable)
+            worker = _Worker(self._runner, workspace, self._plan, self._writable)
             try:
                 yield worker
             finally:
@@ -191,7 +192,8 @@ class _Plan:
 
     def limit_s(self, tests: Sequence[TestId]) -> float:
         """CPU seconds that these tests may take together."""
-        return self._settings.floor_s + self._settings.factor * self._expected_s(tests)
+        expected = self._expected_s(tests) if self.can_select else self.baseline.duration_s
+        return self._settings.floor_s + self._settings.factor * expected
 
     def stop_after(self, tests: Sequence[TestId]) -> int:
         """Failures after which a stage ends (0: never)."""
@@ -247,15 +249,13 @@ class _Worker:
         runner: TestRunner,
         workspace: Workspace,
         plan: _Plan,
-        watched: tuple[str, ...],
         writable: bool,
     ) -> None:
         self._runner = runner
         self._workspace = workspace
         self._plan = plan
-        self._watched = watched
         self._writable = writable
-        self._sessions: dict[str, tuple[TestSession, ExitStack]] = {}
+        self._sessions: OrderedDict[_SessionKey, tuple[TestSession, ExitStack]] = OrderedDict()
 
     def judge(self, patch: Patch) -> ValidationReport:
         """Take one patch through the stages, as far as it gets."""
@@ -273,62 +273,59 @@ class _Worker:
         return report
 
     def _run_stages(self, patch: Patch) -> ValidationReport:
+        baseline = self._plan.baseline
         if not self._plan.can_select:
-            return self._run_all()
+            tests = (*baseline.trigger_tests, *baseline.passing)
+            return self._plan.judge_complete(self._execute(("all", ()), tests, tests))
         triggers = self._plan.trigger_order()
-        execution = self._execute("trigger", triggers, triggers)
-        report = trigger_report(self._plan.baseline, execution)
+        execution = self._execute(("trigger", patch.paths), triggers, triggers)
+        report = trigger_report(baseline, execution)
         for stage, tests in self._plan.regression_stages(patch):
             if not report.is_plausible:
                 break
-            execution = self._execute("regression", self._plan.baseline.passing, tests)
+            execution = self._execute(("regression", patch.paths), baseline.passing, tests)
             report = regression_report(report, stage, tests, execution)
         return report
 
-    def _run_all(self) -> ValidationReport:
-        tests = (*self._plan.baseline.trigger_tests, *self._plan.baseline.passing)
-        return self._plan.judge_complete(self._execute("all", tests, tests))
-
     def _execute(
-        self, name: str, collected: Sequence[TestId], tests: Sequence[TestId]
+        self, key: _SessionKey, collected: Sequence[TestId], tests: Sequence[TestId]
     ) -> Execution:
         """Run `tests` in the warm session; a patch that destroys it is tried once more alone."""
         limit_s, stop_after = self._plan.limit_s(tests), self._plan.stop_after(tests)
-        if not self._plan.can_select:
-            limit_s += self._plan.baseline.duration_s * 3
         died = ""
         for _ in range(2):
-            session = self._session(name, collected)
+            session = self._session(key, collected)
             try:
                 return session.execute(tests, limit_s=limit_s, stop_after=stop_after)
             except SandboxDiedError as error:
                 died = str(error)
-                self._close_session(name)
+                self._close_session(key)
         message = f"the patch ended its test server: {died}"
         return Execution((), None, completed=False, duration_s=limit_s, output=message)
 
-    def _session(self, name: str, tests: Sequence[TestId]) -> TestSession:
-        if name not in self._sessions:
+    def _session(self, key: _SessionKey, tests: Sequence[TestId]) -> TestSession:
+        """The warm session whose fork point is the import of the first patched file."""
+        if key not in self._sessions:
+            if len(self._sessions) >= MAX_SESSIONS:
+                self._close_session(next(iter(self._sessions)))
             stack = ExitStack()
-            session = stack.enter_context(self._open(tests))
-            self._sessions[name] = (session, stack)
-        return self._sessions[name][0]
+            session = stack.enter_context(
+                self._runner.open(
+                    self._workspace.root, watched=key[1], tests=tests, writable=self._writable
+                )
+            )
+            self._sessions[key] = (session, stack)
+        self._sessions.move_to_end(key)
+        return self._sessions[key][0]
 
-    @contextmanager
-    def _open(self, tests: Sequence[TestId]) -> Iterator[TestSession]:
-        with self._runner.open(
-            self._workspace.root, watched=self._watched, tests=tests, writable=self._writable
-        ) as session:
-            yield session
-
-    def _close_session(self, name: str) -> None:
-        _, stack = self._sessions.pop(name)
+    def _close_session(self, key: _SessionKey) -> None:
+        _, stack = self._sessions.pop(key)
         stack.close()
 
     def close(self) -> None:
         """End the warm processes."""
-        for name in list(self._sessions):
-            self._close_session(name)
+        for key in list(self._sessions):
+            self._close_session(key)
 
 
 def compile_problem(patch: Patch, pristine: Path) -> str:

@@ -50,7 +50,7 @@ class PythonRunner:
         started = time.monotonic()
         config = self._config("run", tests) | {
             "coverage": coverage,
-            "toolbox": str(_toolbox()),
+            "toolbox": str(toolbox()),
             "test_timeout_s": limits.test_s,
             "write_bytecode": write_bytecode,
         }
@@ -115,7 +115,7 @@ def _left_over(transcript: Transcript, execution: Execution) -> list[TestId]:
     return [test for test in transcript.collected if test not in seen]
 
 
-def _toolbox() -> Path:
+def toolbox() -> Path:
     """The folder that holds coverage.py, for interpreters that lack it."""
     spec = importlib.util.find_spec("coverage")
     if spec is None or spec.origin is None:

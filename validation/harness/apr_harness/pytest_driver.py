@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from apr_harness.forkpoint import ForkPoint
-from apr_harness.recorder import Alarm, Recorder, TestTimeoutError, describe
+from apr_harness.recorder import Alarm, Recorder, TestTimeoutError, describe, exit_now
 
 
 class Plugin:
@@ -97,6 +97,13 @@ class Plugin:
                 )
         outcome = yield
         self._phases.append(outcome.get_result())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> None:
+        if self.point is not None:
+            # A candidate's child is done here: nobody reads pytest's closing report.
+            self.recorder.channel.send(k="end", status=int(exitstatus))
+            exit_now(int(exitstatus))
 
     def _finish(self, item: Any) -> None:
         outcome = self._outcome()

@@ -11,6 +11,7 @@ from typing import Any, Callable
 from apr_harness.channel import Channel, shorten
 
 MAX_FRAMES = 40
+HALF = MAX_FRAMES // 2
 Frames = list  # of [path, line, function]
 
 
@@ -65,6 +66,7 @@ class Recorder:
         self.failures = 0
         self.on_test: Callable[[str], None] = lambda test: None
         self._started = 0.0
+        self._relative: dict[str, str] = {}
 
     def start(self, test: str) -> None:
         """A test begins."""
@@ -120,9 +122,7 @@ class Recorder:
             if path:
                 frames.append([path, traceback.tb_lineno, code.co_name])
             traceback = traceback.tb_next
-        if len(frames) > MAX_FRAMES:
-            frames = frames[: MAX_FRAMES // 2] + frames[-MAX_FRAMES // 2 :]
-        return frames
+        return frames if len(frames) <= MAX_FRAMES else frames[:HALF] + frames[-HALF:]
 
     def progress_of(self, traceback: Any, function: Any) -> int:
         """The line that the test function had reached when it failed; 0 if it is not in there."""
@@ -135,10 +135,11 @@ class Recorder:
 
     def relative(self, path: str) -> str:
         """`path` relative to the subject with forward slashes; empty when outside of it."""
-        full = os.path.realpath(path)
-        if not full.startswith(self.root + os.sep):
-            return ""
-        return full[len(self.root) + 1 :].replace(os.sep, "/")
+        if path not in self._relative:
+            full = os.path.realpath(path)
+            inside = full.startswith(self.root + os.sep)
+            self._relative[path] = full[len(self.root) + 1 :].replace(os.sep, "/") if inside else ""
+        return self._relative[path]
 
 
 def describe(error: BaseException) -> str:

@@ -1,0 +1,124 @@
+"""A subject made ready for repair: copied, sandboxed, its files sorted into source and tests."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from apr.core.bug import Bug, RunnerKind
+from apr.core.errors import BadInputError
+from apr.core.ports import Sandbox
+from apr.localization.scope import is_test_path, source_paths
+from apr.settings import RunSettings
+from validation.runners.base import RunLimits, TestRunner
+from validation.runners.detect import make_runner
+from validation.runners.python import toolbox
+from validation.runners.session import HARNESS_ROOT
+from validation.sandbox.interpreter import python_readable_paths
+from validation.sandbox.policy import SandboxPolicy
+from validation.sandbox.select import open_sandbox
+from validation.workspace import SourceTree, Workspace, copy_subject
+
+SUFFIXES = (".py", ".java", ".js", ".mjs", ".cjs", ".jsx", ".c", ".h")
+MAX_TEST_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSubject:
+    """A pristine private copy of the subject, and what runs its tests.
+
+    `sources` are the files a patch may touch, `test_sources` the tests, both by relative path;
+    `skipped` are source files left out because they are no UTF-8 text. `digest` identifies the
+    content of the copy.
+    """
+
+    workspace: Workspace
+    sandbox: Sandbox
+    runner: TestRunner
+    limits: RunLimits
+    sources: Mapping[str, str]
+    test_sources: Mapping[str, str]
+    skipped: tuple[str, ...]
+    digest: str
+
+
+@contextmanager
+def prepare_subject(bug: Bug, settings: RunSettings) -> Iterator[PreparedSubject]:
+    """Copy the subject and open a sandbox for it; the copy vanishes at the end.
+
+    Raises:
+        BadInputError: when the subject is no folder or has no source that could be patched.
+        EnvironmentUnusableError: when it cannot be copied or no sandbox works.
+    """
+    subject = Path(bug.subject)
+    if not subject.is_dir():
+        raise BadInputError(f"there is no folder {bug.subject}")
+    with tempfile.TemporaryDirectory(prefix="apr-subject-", ignore_cleanup_errors=True) as folder:
+        root = Path(folder) / (subject.name or "subject")
+        copy_subject(subject, root)
+        original = Path(folder) / "original"
+        copy_subject(root, original)
+        sandbox = open_sandbox(settings.sandbox, make_policy(bug, settings), settings.image)
+        files = SourceTree(root)
+        names = list(files)
+        paths = source_paths(names, bug.source_globs, SUFFIXES)
+        sources = {path: files[path] for path in paths if _is_text(files[path])}
+        if not sources:
+            raise BadInputError(_no_sources(bug, paths))
+        yield PreparedSubject(
+            workspace=Workspace(root, original),
+            sandbox=sandbox,
+            runner=make_runner(bug.test_command, sandbox),
+            limits=RunLimits(settings.test_timeout_s, settings.suite_timeout_s),
+            sources=sources,
+            test_sources=_test_sources(files, names),
+            skipped=tuple(path for path in paths if path not in sources),
+            digest=_digest(original, names),
+        )
+
+
+def make_policy(bug: Bug, settings: RunSettings) -> SandboxPolicy:
+    """What the subject's tests may use; the workspace appears at the subject's own path.
+
+    That way an editable install and absolute paths lead to the patched copy.
+    """
+    readable: tuple[str, ...] = ()
+    if bug.test_command.kind is not RunnerKind.COMMAND:
+        python = python_readable_paths(bug.test_command.python)
+        readable = (*python, str(HARNESS_ROOT), str(toolbox()))
+    return SandboxPolicy(
+        memory_mib=settings.memory_mib,
+        readable_paths=readable,
+        mount_at=bug.subject,
+        limit_address_space=bug.test_command.kind is not RunnerKind.COMMAND,
+    )
+
+
+def _is_text(text: str) -> bool:
+    """No surrogate escapes: the bytes were UTF-8."""
+    return not any("\udc80" <= character <= "\udcff" for character in text)
+
+
+def _no_sources(bug: Bug, paths: tuple[str, ...]) -> str:
+    if paths:
+        return f"{paths[0]} is not UTF-8 text, so it cannot be repaired"
+    wanted = f" matches {', '.join(bug.source_globs)}" if bug.source_globs else " can be repaired"
+    return f"no source file in {bug.subject}{wanted}"
+
+
+def _test_sources(files: SourceTree, names: list[str]) -> dict[str, str]:
+    texts = {path: files[path] for path in names if path.endswith(SUFFIXES) and is_test_path(path)}
+    return {path: text for path, text in texts.items() if len(text) <= MAX_TEST_BYTES}
+
+
+def _digest(root: Path, names: list[str]) -> str:
+    sha = hashlib.sha256()
+    for name in sorted(names):
+        path = root / name
+        data = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
+        sha.update(f"{name}\0{len(data)}\0".encode("utf-8", "surrogateescape") + data)
+    return sha.hexdigest()
