@@ -1,7 +1,7 @@
 """Which statement and which function a line of source belongs to.
 
 Python is read with `ast`; in every other language, and where the text does not parse, a line with
-at least one letter or digit is a statement of its own and belongs to no function.
+at least one letter or digit is a statement of its own.
 """
 
 from __future__ import annotations
@@ -12,18 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from apr.core.patch import split_lines
+from apr.localization.functions import Function, find_functions
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 Block = Sequence[ast.stmt] | Sequence[ast.ExceptHandler] | Sequence[ast.match_case]
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function with its decorators; `name` is dotted and leaves `<locals>` out."""
-
-    name: str
-    first: int
-    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +55,22 @@ def index_source(path: str, text: str) -> SourceIndex:
     lines = split_lines(text)
     tree = _parse(text) if path.endswith((".py", ".pyi", ".pyw")) else None
     if tree is None:
-        return _index([Statement(n, n) for n, line in enumerate(lines, 1) if _has_code(line)])
+        return _index_lines(lines, find_functions(path, text))
     return _index(list(_Reader(lines).read(tree.body, 0, "", None)))
+
+
+def _index_lines(lines: list[str], functions: tuple[Function, ...]) -> SourceIndex:
+    owners = {
+        line: function.name
+        for function in functions
+        for line in range(function.first, function.last + 1)
+    }
+    by_line = {
+        line: Statement(line, line, function=owners.get(line))
+        for line, text in enumerate(lines, 1)
+        if _has_code(text)
+    }
+    return SourceIndex(tuple(by_line.values()), functions, by_line)
 
 
 def _parse(text: str) -> ast.Module | None:
