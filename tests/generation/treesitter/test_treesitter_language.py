@@ -229,9 +229,9 @@ def edits(
 
 @pytest.mark.parametrize(("language", "text"), FILES)
 def test_edits_of_a_realistic_file_are_valid_syntax(language: Language, text: str) -> None:
-    found = edits(language, text, frozenset(range(1, len(text.splitlines()) + 1, 2)))
+    found = edits(language, text)[::7]
     broken = Counter(e.template for e in found if language.normalise(e.apply(text)) is None)
-    assert len(found) > 500
+    assert len(found) > 300
     assert sum(broken.values()) <= 0.01 * len(found), broken
     assert all(0 < e.prior <= 1 and 1 <= e.line <= len(text.splitlines()) for e in found)
 

@@ -127,6 +127,23 @@ def chain_call(context: Context, node: Node) -> Iterator[Edit]:
             yield from context.edit(node, code, "chain-call", 0.2 * 0.9**rank)
 
 
+def part_of_text(context: Context, node: Node) -> Iterator[Edit]:
+    """A part of a text or an array in place of the whole."""
+    method = {"java": "substring", "javascript": "slice"}.get(context.grammar.name)
+    if method is None or not context.is_variable(node) or context.is_target(node):
+        return
+    whole = context.family(node) == TEXT or (method == "slice" and context.family(node) == UNKNOWN)
+    holders = ("return_statement", "argument_list", "arguments")
+    used = node.parent is not None and node.parent.kind in holders
+    if not whole or not (used or node.field in ("left", "right", "value")):
+        return
+    numbers = [v.name for v in context.variables(node) if v.family == INTEGER][:3]
+    for rank, bound in enumerate((*numbers, "1")):
+        for arguments in (bound, f"0, {bound}"):
+            code = f"{node.text}.{method}({arguments})"
+            yield from context.edit(node, code, "part-of-text", 0.2 * 0.9**rank)
+
+
 def _likeness(call: Call, other: Call) -> float:
     if (call.receiver is None) != (other.receiver is None):
         return 0.0
@@ -180,4 +197,5 @@ TEMPLATES = (
     swap_receiver,
     wrap_in_call,
     chain_call,
+    part_of_text,
 )

@@ -113,6 +113,28 @@ def wrong_expression(context: Context, node: Node) -> Iterator[Edit]:
         yield from context.edit(node, code, "wrong-expression", prior)
 
 
+def expression_for_variable(context: Context, node: Node) -> Iterator[Edit]:
+    """An expression of the function where a plain variable stands, one made from it first."""
+    function = context.function_of(node)
+    if function is None or not context.is_variable(node) or context.is_target(node):
+        return
+    family = context.family(node)
+    grammar = context.grammar
+    kinds = grammar.subscripts | grammar.members | grammar.calls | grammar.binaries
+    donors: dict[str, float] = {}
+    for other in function.walk():
+        short = other.kind in kinds and other.field != "function" and len(other.text) < 60
+        if not short or other.start <= node.start < other.end or not context.fits(other.text, node):
+            continue
+        uses = any(i.text == node.text and context.is_variable(i) for i in other.walk())
+        agreement = _agreement(family, context.family(other))
+        if agreement > 0.5:
+            donors.setdefault(other.text, (0.35 if uses else 0.22) * agreement)
+    for rank, (code, prior) in enumerate(sorted(donors.items(), key=lambda p: -p[1])[:6]):
+        placed = context.place(node, code)
+        yield from context.edit(node, placed, "expression-for-variable", prior * 0.9**rank)
+
+
 def expression_to_variable(context: Context, node: Node) -> Iterator[Edit]:
     """A variable of the same type for a call, an element, an operation, and back."""
     grammar = context.grammar
@@ -181,6 +203,7 @@ TEMPLATES = (
     wrong_field,
     field_of_variable,
     wrong_expression,
+    expression_for_variable,
     expression_to_variable,
     element_of,
 )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from apr.generation.template.edits import DonorIndex, Edit, similarity
+from apr.generation.template.edits import Edit, similarity
 from apr.generation.template.treesitter.context import Context
+from apr.generation.template.treesitter.donors import adapted_donors_for, donors_for
 from apr.generation.template.treesitter.scope import INTEGER, REAL, TRUTH, UNKNOWN
 from apr.generation.template.treesitter.syntax import Node
 
 _JUMPS = frozenset({"break_statement", "continue_statement"})
-_PROJECT_DONORS = 6
 
 
 def delete_statement(context: Context, node: Node) -> Iterator[Edit]:
@@ -33,7 +33,7 @@ def insert_statement(context: Context, node: Node) -> Iterator[Edit]:
     """A statement of the function, the file or the project, before or after the statement."""
     if not context.is_statement(node) or not context.in_block(node):
         return
-    for code, prior in _donors(context, node):
+    for code, prior in (*donors_for(context, node), *adapted_donors_for(context, node)):
         yield from context.insert_before(node, code, "insert-statement", prior)
         if not _ends_flow(node):
             yield from context.insert_after(node, code, "insert-statement", prior)
@@ -46,7 +46,7 @@ def replace_statement(context: Context, node: Node) -> Iterator[Edit]:
     if not context.is_statement(node):
         return
     returns = node.kind == "return_statement"
-    for code, prior in _donors(context, node):
+    for code, prior in donors_for(context, node):
         if code.startswith("return") == returns:
             likeness = 0.5 + 0.5 * similarity(code, node.text)
             yield from context.edit(node, code, "replace-statement", prior * likeness)
@@ -193,29 +193,6 @@ def update_variable(context: Context, node: Node) -> Iterator[Edit]:
             codes = (f"{variable.name} = true;", f"{variable.name} = false;")
         for code in codes:
             yield from context.insert_after(node, code, "update-variable", 0.18)
-
-
-def _donors(context: Context, node: Node) -> list[tuple[str, float]]:
-    """Simple statements that make sense at `node`, with a prior, the best first."""
-    function = context.function_of(node)
-    found: dict[str, float] = {}
-    for other in context.file_statements:
-        if other.kind == "return_statement" and other is node:
-            continue
-        near = function is not None and function.start <= other.start < function.end
-        if (near or other.kind == "expression_statement") and context.fits(other.text, node):
-            distance = 1 / (1 + abs(other.line - node.line) / 10)
-            found.setdefault(other.text, (0.32 if near else 0.18) * (0.7 + 0.3 * distance))
-    for code, cosine in _project_donors(context).nearest(node.text, _PROJECT_DONORS):
-        if context.fits(code, node):
-            found.setdefault(code, 0.15 * cosine)
-    found.pop(node.text, None)
-    ranked = sorted(found.items(), key=lambda pair: -pair[1])[:12]
-    return [(code, prior * 0.95**rank) for rank, (code, prior) in enumerate(ranked)]
-
-
-def _project_donors(context: Context) -> DonorIndex:
-    return context.donors
 
 
 def _ends_flow(node: Node) -> bool:
