@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -47,6 +48,10 @@ class Backend:
     name: str
     workspace: Path
 
+    @property
+    def interpreter(self) -> str:
+        return "/usr/bin/python3" if self.name == "docker" else sys.executable
+
     def sandbox(self, policy: SandboxPolicy) -> Sandbox:
         if self.name == "docker":
             return DockerSandbox(os.environ[IMAGE_VARIABLE], policy)
@@ -64,9 +69,8 @@ class Backend:
         writable: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> Iterator[SandboxProcess]:
-        python = "/usr/bin/python3" if self.name == "docker" else sys.executable
         with self.sandbox(policy).start(
-            [python, "-u", "-c", code, *arguments],
+            [self.interpreter, "-u", "-c", code, *arguments],
             str(self.workspace),
             writable=writable,
             environment=environment or {},
@@ -304,6 +308,45 @@ def test_interrupt_of_the_caller_leaves_no_daemon(backend: Backend) -> None:
         assert process.receive_line(ANSWER_S) == b"up"
         raise KeyboardInterrupt
     assert_all_gone(marker)
+
+
+CALLER = """
+import contextlib, json, sys
+from validation.sandbox.policy import SandboxPolicy
+from validation.sandbox.select import open_sandbox
+name, image, readable, argv, workspace = json.loads(sys.argv[1])
+sandbox = open_sandbox(name, SandboxPolicy(readable_paths=tuple(readable)), image)
+with sandbox.start(argv, workspace, writable=False, environment={}) as process:
+    print(process.receive_line(30).decode(), flush=True)
+    sys.stdin.readline()
+"""
+
+
+@promising(Promise.KILLS_DESCENDANTS)
+def test_sudden_death_of_the_caller_leaves_neither_daemon_nor_folder(
+    backend: Backend, tmp_path: Path
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    marker = uuid.uuid4().hex
+    readable = python_readable_paths(sys.executable) if backend.name == "bubblewrap" else ()
+    argv = [backend.interpreter, "-u", "-c", DAEMON, marker]
+    image = os.environ.get(IMAGE_VARIABLE)
+    told = json.dumps([backend.name, image, readable, argv, str(backend.workspace)])
+    with subprocess.Popen(
+        [sys.executable, "-c", CALLER, told],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(scratch)},
+    ) as caller:
+        assert caller.stdout is not None
+        assert caller.stdout.readline() == b"up\n"
+        caller.kill()
+    assert_all_gone(marker)
+    deadline = time.monotonic() + 3
+    while list(scratch.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert list(scratch.iterdir()) == []
 
 
 @promising(Promise.KILLS_DESCENDANTS)

@@ -30,7 +30,8 @@ from validation.sandbox.paths import (
 from validation.sandbox.policy import MIB, SandboxPolicy
 from validation.sandbox.stream import StreamProcess
 
-HOME = "/tmp/.home"
+TMP = "/tmp"
+HOME = f"{TMP}/.home"
 UID = 1000
 SYSTEM_PATHS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 # What programs of /usr need to start, resolve names, or find each other; none of it is secret.
@@ -68,36 +69,30 @@ class BubblewrapSandbox:
                 shows as a process that died, with the reason in its message.
         """
         check_workspace(workspace)
+        program = bwrap()
         point = self._policy.mount_at or workspace
         readable = outside(with_targets(self._policy.readable_paths), SYSTEM_PATHS)
         layout = plan_layout(readable, point)
         make_mount_points(workspace, point, layout.over)
-        variables = minimal_environment(HOME, "/tmp", environment)
-        program = bwrap()
-        supported = supported_options(program)
-        with (
-            limit_group(self._policy) as groups,
-            _in_memory(PASSWD) as passwd,
-            _in_memory(GROUP) as group,
-        ):
+        with limit_group(self._policy) as groups, _accounts() as (account_fds, account_options):
             command = [
-                *namespaces(supported),
-                *filesystem(self._policy, layout, supported),
-                *("--ro-bind-data", str(passwd), "/etc/passwd"),
-                *("--ro-bind-data", str(group), "/etc/group"),
+                program,
+                *namespaces(supported_options(program)),
+                *filesystem(self._policy, layout, supported_options(program)),
+                *account_options,
                 *("--bind" if writable else "--ro-bind", workspace, point),
                 *_shown(layout.over),
                 *("--remount-ro", "/", "--chdir", point),
-                *_variables(variables),
+                *_variables(minimal_environment(HOME, TMP, environment)),
                 *("--", *bounded(argv, self._policy, os.uname().release)),
             ]
             with HostProcess(
-                [program, *command],
+                command,
                 self._policy,
                 environment={"PATH": DEFAULT_PATH},
                 cwd="/",
                 groups=groups,
-                pass_fds=(passwd, group),
+                pass_fds=account_fds,
             ) as process:
                 yield process.start()
 
@@ -141,7 +136,7 @@ def filesystem(policy: SandboxPolicy, layout: Layout, supported: str) -> list[st
         *(item for path in ETC_PATHS for item in ("--ro-bind-try", path, path)),
         *("--proc", "/proc", "--dev", "/dev"),
         *(*size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
-        *("--perms", "1777", *size, "--tmpfs", "/tmp", "--dir", HOME),
+        *("--perms", "1777", *size, "--tmpfs", TMP, "--dir", HOME),
         *_shown(layout.before),
     ]
 
@@ -170,6 +165,16 @@ def bounded(argv: Sequence[str], policy: SandboxPolicy, kernel_release: str) -> 
     if (major, minor) < FIRST_KERNEL_WITH_COUNTS_PER_NAMESPACE:
         return list(argv)
     return ["/bin/sh", "-c", LIMIT_PROCESSES, str(policy.pids + OWN_PROCESSES), *argv]
+
+
+@contextlib.contextmanager
+def _accounts() -> Iterator[tuple[tuple[int, ...], list[str]]]:
+    """Descriptors and options for account files that name the sandbox's user and no one else."""
+    with contextlib.ExitStack() as stack:
+        passwd = stack.enter_context(_in_memory(PASSWD))
+        group = stack.enter_context(_in_memory(GROUP))
+        options = ["--ro-bind-data", str(passwd), "/etc/passwd"]
+        yield (passwd, group), [*options, "--ro-bind-data", str(group), "/etc/group"]
 
 
 @contextlib.contextmanager

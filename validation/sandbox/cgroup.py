@@ -17,6 +17,7 @@ from validation.sandbox.policy import MIB, SandboxPolicy
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 OWN_PROCESSES = 4  # the helpers of the sandbox itself, which its code must not pay for
+PREFIX = "apr-"
 REMOVAL_TIMEOUT_S = 2.0
 
 _numbers = itertools.count(1)
@@ -25,11 +26,12 @@ _numbers = itertools.count(1)
 @contextlib.contextmanager
 def limit_group(policy: SandboxPolicy) -> Iterator[tuple[Path, ...]]:
     """The `cgroup.procs` files that a process must be written to; the groups go at the end."""
-    name = f"apr-{os.getpid()}-{next(_numbers)}"
+    name = f"{PREFIX}{os.getpid()}-{next(_numbers)}"
     made: list[Path] = []
     try:
         for parent, limits in plan_groups(policy, CGROUP_ROOT, own_cgroups()).items():
             group = parent / name
+            _sweep(parent)
             with contextlib.suppress(OSError):
                 group.mkdir()
                 made.append(group)
@@ -79,6 +81,15 @@ def _delegating_group(root: Path, own: Path) -> Path | None:
         if group == root:
             break
     return None
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what callers that were killed left behind; the kernel keeps groups in use."""
+    for group in parent.glob(f"{PREFIX}*-*"):
+        owner = group.name.removeprefix(PREFIX).split("-")[0]
+        if owner.isdecimal() and not Path("/proc", owner).exists():
+            with contextlib.suppress(OSError):
+                group.rmdir()
 
 
 def _remove(group: Path) -> None:

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import socket
-import ssl
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apr.core.errors import SandboxUnavailableError
+from validation.sandbox.attached import AttachedContainer, engine_errors
 from validation.sandbox.environment import minimal_environment
 from validation.sandbox.host import resource_limits
 from validation.sandbox.paths import check_workspace, make_mount_points, plan_layout
 from validation.sandbox.policy import MIB, SandboxPolicy
-from validation.sandbox.stream import CHUNK_BYTES, StreamProcess, Tail
+from validation.sandbox.stream import StreamProcess
 
 if TYPE_CHECKING:
     import docker
@@ -32,9 +30,6 @@ MOUNT_POINT = "/workspace"
 TMP = "/tmp"
 NOBODY = 65534
 LABEL = "apr.owner"
-JOIN_TIMEOUT_S = 10.0
-HEADER_BYTES = 8
-STDERR = 2
 
 
 class DockerSandbox:
@@ -74,7 +69,7 @@ class DockerSandbox:
             client = self._client or stack.enter_context(contextlib.closing(connect()))
             container = self._create(client, argv, options)
             stack.callback(_remove, container)
-            process = _AttachedContainer(container, self._policy)
+            process = AttachedContainer(container, self._policy)
             stack.callback(process.close)
             yield process.start()
 
@@ -89,7 +84,7 @@ class DockerSandbox:
             raise SandboxUnavailableError(
                 f"the Docker engine has no image {self._image}: docker pull {self._image}"
             ) from None
-        except _engine_errors() as error:
+        except engine_errors() as error:
             raise SandboxUnavailableError(
                 f"the Docker engine cannot make a container of {self._image}: {error}"
             ) from error
@@ -107,7 +102,7 @@ def connect() -> docker.DockerClient:
         import docker
 
         return docker.from_env()
-    except _engine_errors() as error:
+    except engine_errors() as error:
         raise SandboxUnavailableError(
             f"no Docker engine answers at {host} ({error}): "
             "start one, or set DOCKER_HOST to its socket"
@@ -185,128 +180,6 @@ def hand_over(workspace: str) -> str:
     return f"{NOBODY}:{NOBODY}"
 
 
-def _engine_errors() -> tuple[type[Exception], ...]:
-    """What the SDK raises when the engine refuses, lacks the container, or does not answer."""
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
-
-    return (DockerException, RequestException, OSError)
-
-
 def _remove(container: Container) -> None:
-    with contextlib.suppress(*_engine_errors()):  # gone or going: it removes itself at its end
+    with contextlib.suppress(*engine_errors()):  # gone or going: it removes itself at its end
         container.remove(force=True, v=True)
-
-
-class _AttachedContainer:
-    """Splits the engine's multiplexed stream into a pipe for stdout and a tail of stderr."""
-
-    def __init__(self, container: Container, policy: SandboxPolicy) -> None:
-        self._container = container
-        self._policy = policy
-        self._tail = Tail(policy.stderr_tail_bytes)
-        self._exit_status: int | None = None
-        self._closing = threading.Event()
-        self._socket: Any = None
-        self._stdout_read, self._stdout_write = os.pipe()
-        self._ended_read, self._ended_write = os.pipe()
-        self._threads = [
-            threading.Thread(target=work, name="sandbox-docker", daemon=True)
-            for work in (self._split, self._await_end)
-        ]
-
-    def start(self) -> StreamProcess:
-        """Attach first, start then: no output can be missed."""
-        try:
-            attach = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-            self._socket = self._container.attach_socket(params=attach)
-            if isinstance(self._socket, ssl.SSLSocket):
-                raise SandboxUnavailableError(
-                    "the Docker sandbox needs a local engine: DOCKER_HOST names one behind TLS"
-                )
-            self._container.start()
-        except _engine_errors() as error:
-            raise SandboxUnavailableError(f"a container does not start: {error}") from error
-        for thread in self._threads:
-            thread.start()
-        return StreamProcess(
-            self._policy,
-            (self._socket.fileno(), self._stdout_read, self._ended_read),
-            self._tail,
-            lambda: self._exit_status,
-            self.kill,
-        )
-
-    def _split(self) -> None:
-        frames = self._read_frames()
-        with contextlib.suppress(OSError):
-            for stream, payload in frames:
-                if stream == STDERR:
-                    self._tail.feed(payload)
-                else:
-                    self._forward(payload)
-        os.close(self._stdout_write)
-
-    def _read_frames(self) -> Iterator[tuple[int, bytes]]:
-        pending = bytearray()
-        while data := self._read_some():
-            pending += data
-            while len(pending) >= HEADER_BYTES:
-                end = HEADER_BYTES + int.from_bytes(pending[4:HEADER_BYTES], "big")
-                if len(pending) < end:
-                    break
-                yield pending[0], bytes(pending[HEADER_BYTES:end])
-                del pending[:end]
-
-    def _read_some(self) -> bytes:
-        descriptor = self._socket.fileno()
-        while True:
-            select.select([descriptor], [], [])
-            with contextlib.suppress(BlockingIOError):
-                return os.read(descriptor, CHUNK_BYTES)
-
-    def _forward(self, payload: bytes) -> None:
-        """Write to the pipe of standard output, waiting for its reader but not beyond the end."""
-        rest = memoryview(payload)
-        os.set_blocking(self._stdout_write, False)
-        while rest and not self._closing.is_set():
-            try:
-                rest = rest[os.write(self._stdout_write, rest) :]
-            except BlockingIOError:
-                select.select([], [self._stdout_write], [], 0.1)
-
-    def _await_end(self) -> None:
-        # Removed already, or the engine itself is gone: ended all the same.
-        with contextlib.suppress(*_engine_errors()):
-            self._exit_status = self._container.wait(condition="removed")["StatusCode"]
-        os.write(self._ended_write, b"\n")
-
-    def kill(self) -> None:
-        """End every process of the container; it is removed by the engine."""
-        with contextlib.suppress(*_engine_errors()):  # not running any more
-            self._container.kill()
-
-    def close(self) -> None:
-        """Kill, then release threads and descriptors."""
-        self.kill()
-        self._closing.set()
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                _raw(self._socket).shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join(JOIN_TIMEOUT_S)
-        if self._threads[0].ident is None:
-            os.close(self._stdout_write)
-        for descriptor in (self._stdout_read, self._ended_read, self._ended_write):
-            os.close(descriptor)
-        if self._socket is not None:
-            raw = _raw(self._socket)
-            self._socket.close()
-            raw.close()
-
-
-def _raw(attached: Any) -> socket.socket:
-    """The SDK hands out a `SocketIO`; the socket below it can be shut down."""
-    raw: socket.socket = getattr(attached, "_sock", attached)
-    return raw

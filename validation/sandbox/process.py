@@ -48,7 +48,7 @@ class ProcessSandbox:
         ):
             variables = minimal_environment(private, private, environment) | {MARKER: token}
             with HostProcess(
-                supervised(argv),
+                supervised(argv, private),
                 self._policy,
                 environment=variables,
                 cwd=workspace,
@@ -58,9 +58,9 @@ class ProcessSandbox:
                 yield process.start()
 
 
-def supervised(argv: Sequence[str]) -> list[str]:
-    """The command that runs `argv` below a child subreaper."""
-    return [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), *argv]
+def supervised(argv: Sequence[str], folder: str) -> list[str]:
+    """The command that runs `argv` below a child subreaper, which removes `folder` at the end."""
+    return [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), folder, *argv]
 
 
 def kill_marked(token: str) -> None:

@@ -1,8 +1,9 @@
 """Runs one command and ends with it, leaving no descendant behind; the weak sandbox's init.
 
-Started as a script of its own (`python -I -S supervisor.py COMMAND...`), so it imports nothing
-but the standard library. As a child subreaper it becomes the parent of every daemonised
-descendant, which therefore can be found by walking `/proc`.
+Started as a script of its own (`python -I -S supervisor.py FOLDER COMMAND...`), so it imports
+nothing but the standard library. FOLDER, the command's private one, is removed at the end, lest
+it stay behind when whoever started us dies. As a child subreaper it becomes the parent of every
+daemonised descendant, which therefore can be found by walking `/proc`.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def kill_descendants(root: int) -> None:
         time.sleep(0.001)
 
 
-def supervise(command: Sequence[str]) -> int:
+def supervise(folder: str, command: Sequence[str]) -> int:
     """Run `command`, reap everything, kill what outlives it; the shell's kind of exit status."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -72,6 +73,9 @@ def supervise(command: Sequence[str]) -> int:
         return _reap_until(main)
     finally:
         kill_descendants(os.getpid())
+        import shutil  # costs as much time as the whole start, and is often not needed
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _execute(command: Sequence[str]) -> NoReturn:
@@ -93,4 +97,4 @@ def _reap_until(main: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(supervise(sys.argv[1:]))
+    sys.exit(supervise(sys.argv[1], sys.argv[2:]))

@@ -1,10 +1,15 @@
-"""Where a control group is made, for both versions of the interface, on folders made by hand."""
+"""Where a control group is made and when it goes; interfaces are folders made by hand."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
-from validation.sandbox.cgroup import OWN_PROCESSES, plan_groups
+import pytest
+
+from validation.sandbox import cgroup
+from validation.sandbox.cgroup import OWN_PROCESSES, limit_group, plan_groups
 from validation.sandbox.policy import SandboxPolicy
 
 POLICY = SandboxPolicy(pids=10, memory_mib=2)
@@ -39,3 +44,19 @@ def test_nothing_is_planned_where_nothing_is_delegated(tmp_path: Path) -> None:
     assert plan_groups(POLICY, tmp_path, "0::/\n") == {}
     assert plan_groups(POLICY, tmp_path / "none", "8:pids:/\n0::/\n") == {}
     assert plan_groups(POLICY, tmp_path, "") == {}
+
+
+def test_groups_go_at_the_end_and_those_of_the_dead_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen(["/bin/true"]) as ended:
+        pass
+    (tmp_path / "pids" / f"apr-{ended.pid}-1").mkdir(parents=True)
+    (tmp_path / "pids" / f"apr-{os.getppid()}-1").mkdir()
+    monkeypatch.setattr(cgroup, "CGROUP_ROOT", tmp_path)
+    monkeypatch.setattr(cgroup, "own_cgroups", lambda: "8:pids:/\n")
+    with limit_group(POLICY) as (processes,):
+        limit = processes.parent / "pids.max"
+        assert limit.read_text() == str(PIDS)
+        limit.unlink()  # real groups lose their files by themselves
+    assert [group.name for group in (tmp_path / "pids").iterdir()] == [f"apr-{os.getppid()}-1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 import uuid
@@ -13,7 +14,7 @@ import pytest
 from apr.core.errors import SandboxDiedError
 from validation.sandbox.policy import SandboxPolicy
 from validation.sandbox.process import ProcessSandbox
-from validation.sandbox.supervisor import descendants
+from validation.sandbox.supervisor import descendants, kill_descendants
 
 MURDER = """
 import os, signal, sys, time
@@ -42,24 +43,14 @@ def test_orphans_of_a_murdered_supervisor_are_found_by_their_mark(tmp_path: Path
 
 
 def test_descendants_are_the_living_processes_below() -> None:
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        grandchild = os.fork()
-        if grandchild == 0:
-            time.sleep(60)
-        os.write(write, f"{grandchild}\n".encode())
-        time.sleep(60)
-    try:
-        grandchild = int(os.read(read, 100))
-        assert descendants(child) == [grandchild]
-        assert {child, grandchild} <= set(descendants(os.getpid()))
-        os.kill(grandchild, 9)
-    finally:
-        os.kill(child, 9)
-        os.waitpid(child, 0)
-        os.close(read)
-        os.close(write)
+    command = ["/bin/sh", "-c", "sleep 60 & echo $!; wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as shell:
+        assert shell.stdout is not None
+        sleeper = int(shell.stdout.readline())
+        assert descendants(shell.pid) == [sleeper]
+        assert {shell.pid, sleeper} <= set(descendants(os.getpid()))
+        kill_descendants(shell.pid)
+        assert descendants(shell.pid) == []
 
 
 def _marked(marker: str) -> list[str]:
