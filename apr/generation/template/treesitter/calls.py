@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from apr.generation.template.edits import Edit, similarity
-from apr.generation.template.treesitter.context import Call, Context
+from apr.generation.template.treesitter.context import Context
+from apr.generation.template.treesitter.roles import Call
 from apr.generation.template.treesitter.scope import INTEGER, REAL, TEXT, TRUTH, UNKNOWN
 from apr.generation.template.treesitter.syntax import Node
 

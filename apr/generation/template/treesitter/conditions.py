@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from apr.generation.template.edits import Edit
-from apr.generation.template.treesitter.context import COMPARISONS, CONNECTIVES, Context
+from apr.generation.template.treesitter.context import Context
+from apr.generation.template.treesitter.roles import COMPARISONS, CONNECTIVES
 from apr.generation.template.treesitter.scope import INTEGER, REAL, TEXT, TRUTH
 from apr.generation.template.treesitter.syntax import Node
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from apr.generation.template.edits import Edit
-from apr.generation.template.treesitter.context import COMPARISONS, Context
+from apr.generation.template.treesitter.context import Context
+from apr.generation.template.treesitter.roles import COMPARISONS
 from apr.generation.template.treesitter.scope import INTEGER, REAL, UNKNOWN
 from apr.generation.template.treesitter.syntax import Node
 

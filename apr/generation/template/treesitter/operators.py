@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from apr.generation.template.edits import Edit
-from apr.generation.template.treesitter.context import (
-    ARITHMETIC,
-    COMPARISONS,
-    CONNECTIVES,
-    Context,
-)
+from apr.generation.template.treesitter.context import Context
+from apr.generation.template.treesitter.roles import ARITHMETIC, COMPARISONS, CONNECTIVES
 from apr.generation.template.treesitter.scope import INTEGER, REAL, TEXT, TRUTH, UNKNOWN
 from apr.generation.template.treesitter.syntax import Node
 
@@ -167,7 +163,7 @@ def update_swap(context: Context, node: Node) -> Iterator[Edit]:
         return
     other = "--" if operator.text == "++" else "++"
     yield from context.edit(operator, other, "update-swap", 0.6)
-    is_used = node.parent is not None and node.parent.kind in context.grammar.expressions
+    is_used = node.parent is not None and context.is_expression(node.parent)
     before = operator.start < operand.start
     turned = f"{operand.text}{operator.text}" if before else f"{operator.text}{operand.text}"
     yield from context.edit(node, turned, "update-swap", 0.5 if is_used else 0.02)
