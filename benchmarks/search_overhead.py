@@ -1,8 +1,8 @@
 """Measure what the tree itself costs: operations per second and bytes per node, no validation.
 
 Usage: python benchmarks/search_overhead.py [--nodes N]. One operation is one new node: its
-selection from the root (one per three nodes for APRMCTS) and its backpropagation. Bytes include
-the frontier's book-keeping and exclude patches and reports.
+selection from the root (one per three nodes for APRMCTS) and its backpropagation. Time is CPU
+time; bytes include the frontier's book-keeping and exclude patches and reports.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ def _add(tree: SearchTree, parent: SearchNode, rng: random.Random, improving: fl
 
 def measure(settings: SearchSettings, width: int, improving: float, nodes: int) -> dict[str, float]:
     """Operations per second of one growth, and bytes per node of a smaller one."""
-    started = time.perf_counter()
+    started = time.process_time()
     grown = len(grow(settings, width, improving, nodes)[0]) - 1
-    elapsed = time.perf_counter() - started
+    elapsed = time.process_time() - started
     tracemalloc.start()
     kept = grow(settings, width, improving, min(nodes, 10_000))
     used = tracemalloc.get_traced_memory()[0]

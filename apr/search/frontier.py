@@ -58,9 +58,11 @@ class Frontier:
         self._tree = tree
         self._settings = settings
         self._rng = rng
-        self._arms: list[_Arms] = []
-        for node in tree.nodes:
-            self._note_node(node)
+        self._arms = [_Arms(best=CLOSED) for _ in tree.nodes]
+        for node in reversed(tree.nodes):
+            below = (self._arms[child].best for child in node.children)
+            self._arms[node.id].best = max(self._own_best(node), *below, CLOSED)
+            self._sort_in(node)
 
     def select(self) -> int | None:
         """The node to expand next, walking down from the root; None when no node can be."""
@@ -84,9 +86,8 @@ class Frontier:
             self._sort_in(node)
 
     def _note_node(self, node: SearchNode) -> None:
-        arms = _Arms(best=CLOSED)
-        self._arms.append(arms)
-        arms.best = self._own_best(node)
+        self._arms.append(_Arms(best=CLOSED))
+        self._arms[node.id].best = self._own_best(node)
         self._sort_in(node)
 
     def _own_best(self, node: SearchNode) -> float:

@@ -1,0 +1,86 @@
+"""Selection at single nodes whose statistics are set by hand."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from apr.core.patch import Patch
+from apr.core.report import Stage, ValidationReport, Verdict
+from apr.core.tree import ROOT, SearchNode, SearchTree
+from apr.search.frontier import Frontier
+from apr.search.settings import Formula, SearchSettings, Widening
+
+RANKED = SearchSettings()
+
+
+def child(node_id: int, reward: float, visits: int, total: float, prior: float = 1.0) -> SearchNode:
+    return SearchNode(
+        id=node_id,
+        parent=ROOT,
+        patch=Patch(),
+        depth=1,
+        prior=prior,
+        visits=visits,
+        total_value=total,
+        reward=reward,
+    )
+
+
+def spent_root(*children: SearchNode, visits: int) -> SearchTree:
+    tree = SearchTree([SearchNode(id=ROOT, parent=None, patch=Patch(), exhausted=True)])
+    tree.nodes[ROOT].visits = visits
+    for node in children:
+        tree.add(node)
+    return tree
+
+
+def selected(tree: SearchTree, settings: SearchSettings) -> int | None:
+    return Frontier(tree, settings, random.Random(0)).select()
+
+
+def test_improving_children_compete_on_their_own_visits_alone() -> None:
+    """N = 9 + 6 = 15: 0.500 + 0.7 * 0.7758 = 1.043 beats 0.333 + 0.7 * 0.9501 = 0.998.
+
+    With the root's 1,000 visits the second would win, 1.395 to 1.367: hundreds of siblings that
+    changed nothing would push the search from a good child to a mediocre one.
+    """
+    tree = spent_root(child(1, 0.5, 9, 4.5), child(2, 0.3, 6, 2.0), visits=1000)
+    assert selected(tree, RANKED) == 1
+
+
+def test_progressive_widening_scores_children_on_the_visits_of_their_parent() -> None:
+    tree = spent_root(child(1, 0.5, 9, 4.5), child(2, 0.3, 6, 2.0), visits=1000)
+    assert selected(tree, replace(RANKED, widening=Widening.PROGRESSIVE)) == 2
+
+
+def test_puct_prefers_the_child_the_generator_believes_in() -> None:
+    tree = spent_root(child(1, 0.3, 4, 1.2, prior=0.1), child(2, 0.3, 4, 1.2, 0.9), visits=8)
+    assert selected(tree, replace(RANKED, formula=Formula.PUCT)) == 2
+    assert selected(tree, RANKED) == 1  # equal for UCT: the earlier one
+
+
+def test_a_plausible_or_tampering_child_is_never_refined() -> None:
+    for verdict in (Verdict.PLAUSIBLE, Verdict.TAMPERED, Verdict.DOES_NOT_APPLY):
+        tree = spent_root(child(1, 0.5, 1, 0.5), visits=1)
+        assert selected(tree, RANKED) == 1
+        tree.nodes[1].report = ValidationReport(verdict, Stage.FULL)
+        assert selected(tree, RANKED) is None
+
+
+def test_waiting_children_come_neutral_then_worse_then_unbuildable_each_by_prior() -> None:
+    tree = spent_root(
+        child(1, -1.0, 1, -1.0),
+        child(2, -0.1, 1, -0.1),
+        child(3, 0.0, 1, 0.0, prior=0.2),
+        child(4, 0.0, 1, 0.0, prior=0.3),
+        visits=4,
+    )
+    tree.nodes[1].report = ValidationReport(Verdict.DOES_NOT_BUILD, Stage.COMPILE)
+    frontier = Frontier(tree, RANKED, random.Random(0))
+    chosen = []
+    while (node_id := frontier.select()) is not None:
+        chosen.append(node_id)
+        tree.nodes[node_id].exhausted = chosen.count(node_id) == 2
+        frontier.note_expansion(node_id, [])
+    assert chosen == [4, 3, 4, 3, 2, 2, 1, 1]  # 0.3, 0.2, 0.15, 0.1: divisors 1, 2
