@@ -78,7 +78,7 @@ def _find_descriptions(root: Path) -> list[Path]:
 
 
 def _read_patch(path: Path | None) -> str | None:
-    return path.read_text(encoding="utf-8") if path else None
+    return path.read_bytes().decode("utf-8", "surrogateescape") if path else None
 
 
 def _load_entry(path: Path, python: str) -> _Entry:

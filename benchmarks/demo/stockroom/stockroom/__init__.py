@@ -1,0 +1,1 @@
+"""Stockroom: orders, prices and stock of a small warehouse."""
