@@ -168,7 +168,7 @@ def add_term(context: Context, node: Node) -> Iterator[Edit]:
 
 def _other_literals(context: Context, node: Node, kinds: frozenset[str]) -> list[str]:
     """Literals of the file by distance from `node`, then of the project, each once."""
-    here = [n for n in context.nodes if n.kind in kinds and n.named]
+    here = [n for n in context.literals if n.kind in kinds]
     here.sort(key=lambda n: abs(n.line - node.line))
     found = dict.fromkeys(n.text for n in here)
     if node.kind in context.grammar.strings:

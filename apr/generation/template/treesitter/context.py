@@ -14,7 +14,6 @@ from apr.generation.template.treesitter.scope import INTEGER, REAL, TEXT, TRUTH,
 from apr.generation.template.treesitter.syntax import Node
 
 _FREE_NAME = re.compile(r"(?<![\w$.>])[A-Za-z_$][\w$]*(?!\s*\(|[\w$])")
-_ATOM = re.compile(r"[\w.$]+(?:\([^()]*\)|\[[^\[\]]*\]|\.[\w$]+)*")
 _QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'")
 _WORDS = frozenset(
     [
@@ -108,7 +107,7 @@ class Context(Families):
     def place(self, node: Node, code: str, *, loose: bool = True) -> str:
         """`code` as it may stand in place of `node`: parenthesised where it would bind wrongly."""
         parent = node.parent
-        if not loose or parent is None or _ATOM.fullmatch(code):
+        if not loose or parent is None or _is_atom(code):
             return code
         grammar = self.grammar
         if parent.kind in grammar.binaries:
@@ -170,7 +169,7 @@ class Context(Families):
         codes = []
         for node in function.walk() if function is not None else ():
             value = node.named_children[:1] if node.kind == "return_statement" else []
-            if value and _ATOM.fullmatch(value[0].text) and self.fits(value[0].text, at):
+            if value and _is_atom(value[0].text) and self.fits(value[0].text, at):
                 codes.append(value[0].text)
         return codes
 
@@ -180,16 +179,44 @@ class Context(Families):
         return DonorIndex(self.ingredients.statements)
 
     @cached_property
+    def member_accesses(self) -> tuple[Node, ...]:
+        """Every access to a member, in order."""
+        return tuple(node for node in self.nodes if node.kind in self.grammar.members)
+
+    @cached_property
+    def own_fields(self) -> frozenset[str]:
+        """The names of the fields that objects of this file have."""
+        own = (node for node in self.member_accesses if node.text.startswith("this."))
+        names = (node.part(self.grammar.member_name) for node in own)
+        declared = {variable.name for variable in self.declared if variable.is_field}
+        return frozenset(name.text for name in names if name is not None) | declared
+
+    @cached_property
+    def record_fields(self) -> tuple[str, ...]:
+        """The members of the file's structures (C), in order."""
+        holder = frozenset({"field_declaration"})
+        fields = (node for node in self.nodes if node.kind == "field_identifier")
+        return tuple(dict.fromkeys(n.text for n in fields if n.enclosing(holder)))
+
+    @cached_property
+    def functions(self) -> tuple[Node, ...]:
+        """Every function definition of the file, in order."""
+        return tuple(node for node in self.nodes if node.kind in self.grammar.functions)
+
+    @cached_property
+    def literals(self) -> tuple[Node, ...]:
+        """Every constant of the file, in order."""
+        return tuple(node for node in self.nodes if self.is_literal(node))
+
+    @cached_property
     def function_names(self) -> tuple[str, ...]:
         """The names of the functions that the file defines, in order."""
-        functions = (n for n in self.nodes if n.kind in self.grammar.functions)
-        names = (self.function_name(node) for node in functions)
+        names = (self.function_name(node) for node in self.functions)
         return tuple(dict.fromkeys(name for name in names if name))
 
     def arities(self, name: str) -> list[int]:
         """How many parameters the file's functions called `name` have."""
-        functions = (n for n in self.nodes if n.kind in self.grammar.functions)
-        named = (n for n in functions if self.function_name(n) == name)
+        named = (n for n in self.functions if self.function_name(n) == name)
         lists = (n.part("parameters") or _declared_parameters(n) for n in named)
         return [len(found.named_children) for found in lists if found is not None]
 
@@ -225,6 +252,16 @@ def _declared_parameters(function: Node) -> Node | None:
     while declarator is not None and declarator.part("parameters") is None:
         declarator = declarator.part("declarator")
     return declarator.part("parameters") if declarator is not None else None
+
+
+def _is_atom(code: str) -> bool:
+    """Whether nothing around `code` can bind tighter than what is inside it."""
+    depth = 0
+    for character in _QUOTED.sub('""', code):
+        depth += (character in "([{") - (character in ")]}")
+        if depth == 0 and not (character.isalnum() or character in '_$.")]}'):
+            return False
+    return True
 
 
 def _is_sum(code: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from apr.generation.template.edits import Edit, similarity
 from apr.generation.template.treesitter.context import Context
-from apr.generation.template.treesitter.scope import INTEGER, REAL, UNKNOWN, Variable
+from apr.generation.template.treesitter.scope import INTEGER, REAL, UNKNOWN
 from apr.generation.template.treesitter.syntax import Node
 
 
@@ -62,12 +62,12 @@ def wrong_field(context: Context, node: Node) -> Iterator[Edit]:
         return
     receiver = node.part(context.grammar.member_object)
     seen: dict[str, float] = {}
-    for other in context.nodes:
+    for other in context.member_accesses:
         other_name = _member_name(context, other)
         if other_name is not None and other.field != "function":
             same = receiver is not None and other.text.startswith(receiver.text)
             seen[other_name.text] = max(seen.get(other_name.text, 0.0), 0.55 if same else 0.3)
-    for member in _record_fields(context):
+    for member in context.record_fields:
         seen.setdefault(member, 0.4)
     seen.pop(name.text, None)
     for rank, (other_text, prior) in enumerate(sorted(seen.items(), key=lambda p: -p[1])[:8]):
@@ -86,7 +86,7 @@ def field_of_variable(context: Context, node: Node) -> Iterator[Edit]:
         context.is_variable(node)
         and context.grammar.name != "c"
         and node.field != "object"
-        and node.text in _own_fields(context)
+        and node.text in context.own_fields
     ):
         yield from context.edit(node, f"this.{node.text}", "field-or-variable", 0.3)
 
@@ -176,24 +176,6 @@ def _agreement(one: str, other: str) -> float:
 
 def _member_name(context: Context, node: Node) -> Node | None:
     return node.part(context.grammar.member_name) if node.kind in context.grammar.members else None
-
-
-def _record_fields(context: Context) -> list[str]:
-    return [n.text for n in context.nodes if n.kind == "field_identifier" and _declares(n)]
-
-
-def _declares(node: Node) -> bool:
-    return any(ancestor.kind == "field_declaration" for ancestor in node.ancestors())
-
-
-def _own_fields(context: Context) -> set[str]:
-    names = (_member_name(context, n) for n in context.nodes if n.text.startswith("this."))
-    fields = {name.text for name in names if name is not None}
-    return fields | {v.name for v in _fields(context)}
-
-
-def _fields(context: Context) -> list[Variable]:
-    return [v for v in context.declared if v.is_field]
 
 
 TEMPLATES = (
