@@ -1,0 +1,196 @@
+"""A run store without a database: for tests, and for a run that nobody wants to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from threading import RLock
+from typing import Any
+
+from apr.core.report import ValidationReport
+from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Usage
+from apr.core.tree import SearchNode, SearchTree
+from apr.storage import codec, rules
+from apr.storage.linking import build_tree
+
+
+@dataclass(slots=True)
+class _Lease:
+    owner: str
+    expires_at: datetime
+
+
+@dataclass(slots=True)
+class _Record:
+    """Everything about one run."""
+
+    run: RepairRun
+    nodes: dict[int, SearchNode] = field(default_factory=dict)
+    reports: dict[str, ValidationReport] = field(default_factory=dict)
+    artifacts: dict[str, bytes] = field(default_factory=dict)
+    events: list[RunEvent] = field(default_factory=list)
+    lease: _Lease | None = None
+
+
+class InMemoryRunStore:
+    """Implements `apr.core.ports.RunStore` in this process, with the manners of the database.
+
+    What is read is a copy: changing it changes nothing here. Methods raise BadInputError for a
+    run that does not exist. `clock` returns an aware time.
+    """
+
+    def __init__(self, clock: rules.Clock = rules.utc_now) -> None:
+        self._clock = clock
+        self._records: dict[str, _Record] = {}
+        self._lock = RLock()
+
+    def create_run(self, run: RepairRun) -> None:
+        rules.check_new_run(run)
+        with self._lock:
+            if run.id in self._records:
+                raise rules.run_exists(run.id)
+            self._records[run.id] = _Record(_detached(run))
+
+    def get_run(self, run_id: str) -> RepairRun:
+        if not rules.is_run_id(run_id):
+            raise rules.no_run(run_id)
+        with self._lock:
+            starting = (known for known in self._records if known.startswith(run_id))
+            return _detached(self._records[rules.pick_run_id(run_id, starting)].run)
+
+    def list_runs(self, *, limit: int = 50, offset: int = 0) -> Sequence[RepairRun]:
+        """The newest first."""
+        with self._lock:
+            runs = [record.run for record in self._records.values()]
+        runs.sort(key=lambda run: (run.created_at, run.id), reverse=True)
+        return [_detached(run) for run in runs[offset : offset + limit]]
+
+    def claim(self, run_id: str, owner: str, ttl_s: float) -> bool:
+        with self._lock:
+            record, now = self._record(run_id), self._clock()
+            lease = record.lease
+            if lease is not None and lease.owner != owner and lease.expires_at > now:
+                return False
+            record.lease = _Lease(owner, now + timedelta(seconds=ttl_s))
+            return True
+
+    def renew(self, run_id: str, owner: str, ttl_s: float) -> None:
+        with self._lock:
+            record = self._records.get(run_id)
+            if record is None or record.lease is None or record.lease.owner != owner:
+                raise rules.lease_lost(run_id, owner)
+            record.lease.expires_at = self._clock() + timedelta(seconds=ttl_s)
+
+    def release(self, run_id: str, owner: str) -> None:
+        """Give up the lease; nothing happens when it belongs to someone else."""
+        with self._lock:
+            record = self._records.get(run_id)
+            if record is not None and record.lease is not None and record.lease.owner == owner:
+                record.lease = None
+
+    def set_status(self, run_id: str, status: RunStatus, message: str = "") -> None:
+        """A final status also sets the time of the end, any other one clears it."""
+        finished_at = self._clock() if status.is_final else None
+        self._update_run(run_id, status=status, message=message, finished_at=finished_at)
+
+    def save_usage(self, run_id: str, usage: Usage) -> None:
+        self._update_run(run_id, usage=usage)
+
+    def save_patches(self, run_id: str, patches: Sequence[RankedPatch]) -> None:
+        """Replaces the patches saved before."""
+        self._update_run(run_id, patches=_by_rank(patches))
+
+    def _update_run(self, run_id: str, **changes: Any) -> None:
+        with self._lock:
+            record = self._record(run_id)
+            record.run = replace(record.run, **changes)
+
+    def save_nodes(self, run_id: str, nodes: Sequence[SearchNode]) -> None:
+        """Insert new nodes and update the statistics and reports of known ones.
+
+        A candidate has one report, so the last one saved for a patch digest is kept.
+        """
+        with self._lock:
+            record = self._record(run_id)
+            for node in sorted(nodes, key=lambda node: node.id):
+                if node.report is not None:
+                    record.reports[node.patch.digest] = node.report
+                record.nodes[node.id] = _merged(record.nodes.get(node.id), node)
+
+    def load_tree(self, run_id: str) -> SearchTree:
+        with self._lock:
+            record = self._record(run_id)
+            nodes = [_with_report(record.nodes[i], record.reports) for i in sorted(record.nodes)]
+        return build_tree(run_id, nodes)
+
+    def load_reports(self, run_id: str) -> Mapping[str, ValidationReport]:
+        with self._lock:
+            return dict(sorted(self._record(run_id).reports.items()))
+
+    def save_artifact(self, run_id: str, name: str, content: bytes) -> None:
+        """Replaces an artifact of that name."""
+        with self._lock:
+            self._record(run_id).artifacts[name] = bytes(content)
+
+    def load_artifact(self, run_id: str, name: str) -> bytes | None:
+        with self._lock:
+            return self._record(run_id).artifacts.get(name)
+
+    def append_event(self, run_id: str, kind: str, data: Mapping[str, Any]) -> RunEvent:
+        """The event with its number: 1, 2, 3… without a gap.
+
+        Raises:
+            TypeError, ValueError: when `data` is no JSON.
+        """
+        plain = codec.plain_json(data)
+        with self._lock:
+            events = self._record(run_id).events
+            events.append(RunEvent(len(events) + 1, self._clock(), kind, plain))
+            return _copied(events[-1])
+
+    def events(self, run_id: str, after: int = 0) -> Iterator[RunEvent]:
+        """The events numbered above `after`, in order, as of the call."""
+        with self._lock:
+            known = self._record(run_id).events
+            return iter([_copied(event) for event in known if event.sequence > after])
+
+    def _record(self, run_id: str) -> _Record:
+        if run_id not in self._records:
+            raise rules.no_run(run_id)
+        return self._records[run_id]
+
+
+def _detached(run: RepairRun) -> RepairRun:
+    return replace(run, settings=codec.plain_json(run.settings), patches=_by_rank(run.patches))
+
+
+def _by_rank(patches: Sequence[RankedPatch]) -> tuple[RankedPatch, ...]:
+    return tuple(sorted(patches, key=lambda patch: patch.rank))
+
+
+def _copied(event: RunEvent) -> RunEvent:
+    return replace(event, data=codec.plain_json(event.data))
+
+
+def _merged(known: SearchNode | None, node: SearchNode) -> SearchNode:
+    """What a second save may change are statistics, never the patch or the place in the tree."""
+    if known is None:
+        return replace(node, children=[])
+    return replace(
+        known,
+        prior=node.prior,
+        visits=node.visits,
+        total_value=node.total_value,
+        reward=node.reward,
+        exhausted=node.exhausted,
+        report=node.report,
+    )
+
+
+def _with_report(node: SearchNode, reports: Mapping[str, ValidationReport]) -> SearchNode:
+    """A childless copy with the candidate's report, as far as the node had one."""
+    if node.report is None:
+        return replace(node, children=[])
+    report = replace(reports[node.patch.digest], from_cache=node.report.from_cache)
+    return replace(node, report=report, children=[])

@@ -1,0 +1,294 @@
+"""The run store on SQLite and PostgreSQL: every method is one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, delete, or_, select, update
+from sqlalchemy import insert as plain_insert
+
+from apr.core.report import ValidationReport
+from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Usage
+from apr.core.tree import SearchNode, SearchTree
+from apr.storage import codec, rows, rules
+from apr.storage.engine import reading, writing
+from apr.storage.tables import (
+    ArtifactRow,
+    BlobRow,
+    CandidateRow,
+    EventRow,
+    LeaseRow,
+    NodeRow,
+    RankedPatchRow,
+    RepairRunRow,
+    ReportRow,
+    SubjectRow,
+)
+from apr.storage.upsert import insert, upsert
+
+_NODE_UPDATES = ("prior", "visits", "total_value", "reward", "exhausted", "report_from_cache")
+_REPORT_KEY = ("run_id", "patch_digest")
+
+
+class SqlRunStore:
+    """Implements `apr.core.ports.RunStore` on a database whose schema is up to date.
+
+    Methods raise BadInputError for a run that does not exist and StoreError for whatever the
+    database refuses. `clock` returns an aware time and decides which leases have expired.
+    """
+
+    def __init__(self, engine: Engine, clock: rules.Clock = rules.utc_now) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def create_run(self, run: RepairRun) -> None:
+        rules.check_new_run(run)
+        subject = rows.subject_values(run)
+        values = rows.run_values(run, subject["id"])
+        with writing(self._engine) as connection:
+            upsert(connection, SubjectRow, [subject])
+            statement = insert(connection, RepairRunRow).on_conflict_do_nothing()
+            if connection.execute(statement, values).rowcount != 1:
+                raise rules.run_exists(run.id)
+            _replace_patches(connection, run.id, run.patches)
+
+    def get_run(self, run_id: str) -> RepairRun:
+        if not rules.is_run_id(run_id):
+            raise rules.no_run(run_id)
+        with reading(self._engine) as connection:
+            starting = connection.execute(_ids_starting_with(run_id)).scalars()
+            exact = rules.pick_run_id(run_id, starting)
+            return _load_runs(connection, _RUNS.where(RepairRunRow.id == exact))[0]
+
+    def list_runs(self, *, limit: int = 50, offset: int = 0) -> Sequence[RepairRun]:
+        """The newest first."""
+        query = _RUNS.order_by(RepairRunRow.created_at.desc(), RepairRunRow.id.desc())
+        with reading(self._engine) as connection:
+            return _load_runs(connection, query.limit(limit).offset(offset))
+
+    def claim(self, run_id: str, owner: str, ttl_s: float) -> bool:
+        now = self._clock()
+        values = {"run_id": run_id, "owner": owner, "expires_at": now + timedelta(seconds=ttl_s)}
+        with writing(self._engine) as connection:
+            _require_run(connection, run_id)
+            statement = insert(connection, LeaseRow).values(values)
+            statement = statement.on_conflict_do_update(
+                index_elements=["run_id"],
+                set_={"owner": owner, "expires_at": values["expires_at"]},
+                where=or_(LeaseRow.expires_at <= now, LeaseRow.owner == owner),
+            )
+            return connection.execute(statement).rowcount == 1
+
+    def renew(self, run_id: str, owner: str, ttl_s: float) -> None:
+        expires_at = self._clock() + timedelta(seconds=ttl_s)
+        statement = (
+            update(LeaseRow)
+            .where(LeaseRow.run_id == run_id, LeaseRow.owner == owner)
+            .values(expires_at=expires_at)
+        )
+        with writing(self._engine) as connection:
+            if connection.execute(statement).rowcount != 1:
+                raise rules.lease_lost(run_id, owner)
+
+    def release(self, run_id: str, owner: str) -> None:
+        """Give up the lease; nothing happens when it belongs to someone else."""
+        statement = delete(LeaseRow).where(LeaseRow.run_id == run_id, LeaseRow.owner == owner)
+        with writing(self._engine) as connection:
+            connection.execute(statement)
+
+    def set_status(self, run_id: str, status: RunStatus, message: str = "") -> None:
+        """A final status also sets the time of the end, any other one clears it."""
+        finished_at = self._clock() if status.is_final else None
+        self._update_run(
+            run_id, {"status": status.value, "message": message, "finished_at": finished_at}
+        )
+
+    def save_usage(self, run_id: str, usage: Usage) -> None:
+        self._update_run(run_id, rows.usage_values(usage))
+
+    def _update_run(self, run_id: str, values: rows.Values) -> None:
+        with writing(self._engine) as connection:
+            statement = update(RepairRunRow).where(RepairRunRow.id == run_id).values(values)
+            if connection.execute(statement).rowcount != 1:
+                raise rules.no_run(run_id)
+
+    def save_patches(self, run_id: str, patches: Sequence[RankedPatch]) -> None:
+        """Replaces the patches saved before."""
+        with writing(self._engine) as connection:
+            _require_run(connection, run_id)
+            _replace_patches(connection, run_id, patches)
+
+    def save_nodes(self, run_id: str, nodes: Sequence[SearchNode]) -> None:
+        """Insert new nodes and update the statistics and reports of known ones.
+
+        A candidate has one report, so the last one saved for a patch digest is kept.
+        """
+        digests = [node.patch.digest for node in nodes]
+        pairs = sorted(zip(digests, nodes, strict=True), key=lambda pair: pair[1].id)
+        candidates = [rows.candidate_values(run_id, digest, n.patch) for digest, n in pairs]
+        reports = {d: rows.report_values(run_id, d, n.report) for d, n in pairs if n.report}
+        node_values = [rows.node_values(run_id, digest, node) for digest, node in pairs]
+        with writing(self._engine) as connection:
+            _require_run(connection, run_id)
+            upsert(connection, CandidateRow, candidates)
+            upsert(connection, ReportRow, list(reports.values()), _REPORT_UPDATES)
+            upsert(connection, NodeRow, node_values, _NODE_UPDATES)
+
+    def load_tree(self, run_id: str) -> SearchTree:
+        with reading(self._engine) as connection:
+            _require_run(connection, run_id)
+            return rows.tree_from(run_id, connection.execute(_nodes_of(run_id)))
+
+    def load_reports(self, run_id: str) -> Mapping[str, ValidationReport]:
+        query = (
+            select(ReportRow.patch_digest, ReportRow.document)
+            .where(ReportRow.run_id == run_id)
+            .order_by(ReportRow.patch_digest)
+        )
+        with reading(self._engine) as connection:
+            _require_run(connection, run_id)
+            found = connection.execute(query)
+            return {digest: codec.decode_report(document) for digest, document in found}
+
+    def save_artifact(self, run_id: str, name: str, content: bytes) -> None:
+        """Replaces an artifact of that name; equal contents are stored once."""
+        digest = hashlib.sha256(content).hexdigest()
+        blob = {"sha256": digest, "size": len(content), "compressed": zlib.compress(content)}
+        artifact = {
+            "run_id": run_id,
+            "name": name,
+            "sha256": digest,
+            "created_at": self._clock(),
+        }
+        with writing(self._engine) as connection:
+            _require_run(connection, run_id)
+            upsert(connection, BlobRow, [blob])
+            upsert(connection, ArtifactRow, [artifact], ("sha256", "created_at"))
+
+    def load_artifact(self, run_id: str, name: str) -> bytes | None:
+        query = (
+            select(BlobRow.compressed)
+            .join(ArtifactRow, ArtifactRow.sha256 == BlobRow.sha256)
+            .where(ArtifactRow.run_id == run_id, ArtifactRow.name == name)
+        )
+        with reading(self._engine) as connection:
+            _require_run(connection, run_id)
+            compressed = connection.execute(query).scalar()
+            return None if compressed is None else zlib.decompress(compressed)
+
+    def append_event(self, run_id: str, kind: str, data: Mapping[str, Any]) -> RunEvent:
+        """The event with its number: 1, 2, 3… without a gap, in the order of commits.
+
+        Raises:
+            TypeError, ValueError: when `data` is no JSON.
+        """
+        plain = codec.plain_json(data)
+        # The run's row stays locked until the commit, so numbers appear in order.
+        count = (
+            update(RepairRunRow)
+            .where(RepairRunRow.id == run_id)
+            .values(last_event=RepairRunRow.last_event + 1)
+            .returning(RepairRunRow.last_event)
+        )
+        with writing(self._engine) as connection:
+            sequence = connection.execute(count).scalar()
+            if sequence is None:
+                raise rules.no_run(run_id)
+            event = RunEvent(sequence, self._clock(), kind, plain)
+            values = {"sequence": sequence, "at": event.at, "kind": kind, "data": plain}
+            connection.execute(plain_insert(EventRow).values(run_id=run_id, **values))
+        return event
+
+    def events(self, run_id: str, after: int = 0) -> Iterator[RunEvent]:
+        """The events numbered above `after`, in order, as of the call."""
+        query = (
+            select(EventRow.sequence, EventRow.at, EventRow.kind, EventRow.data)
+            .where(EventRow.run_id == run_id, EventRow.sequence > after)
+            .order_by(EventRow.sequence)
+        )
+        with reading(self._engine) as connection:
+            _require_run(connection, run_id)
+            return iter([rows.event_from(row) for row in connection.execute(query)])
+
+    def unpublished_events(self, limit: int = 100) -> Sequence[tuple[str, RunEvent]]:
+        """Events of all runs that no relay has passed on yet, with their run's id, oldest first."""
+        query = (
+            select(EventRow.run_id, EventRow.sequence, EventRow.at, EventRow.kind, EventRow.data)
+            .where(EventRow.published_at.is_(None))
+            .order_by(EventRow.at, EventRow.run_id, EventRow.sequence)
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            return [(row.run_id, rows.event_from(row)) for row in connection.execute(query)]
+
+    def mark_published(self, run_id: str, up_to: int) -> None:
+        """The run's events numbered `up_to` and below were passed on."""
+        statement = (
+            update(EventRow)
+            .where(
+                EventRow.run_id == run_id,
+                EventRow.sequence <= up_to,
+                EventRow.published_at.is_(None),
+            )
+            .values(published_at=self._clock())
+        )
+        with writing(self._engine) as connection:
+            connection.execute(statement)
+
+
+_REPORT_UPDATES = tuple(c.name for c in ReportRow.__table__.columns if c.name not in _REPORT_KEY)
+
+_RUNS = select(*RepairRunRow.__table__.columns, SubjectRow.bug).join(
+    SubjectRow, SubjectRow.id == RepairRunRow.subject_id
+)
+
+
+def _require_run(connection: Connection, run_id: str) -> None:
+    if not rules.is_run_id(run_id):
+        raise rules.no_run(run_id)
+    if connection.execute(select(RepairRunRow.id).where(RepairRunRow.id == run_id)).first() is None:
+        raise rules.no_run(run_id)
+
+
+def _ids_starting_with(prefix: str) -> Select[str]:
+    end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    query = select(RepairRunRow.id).where(RepairRunRow.id >= prefix, RepairRunRow.id < end)
+    return query.order_by(RepairRunRow.id).limit(2)
+
+
+def _load_runs(connection: Connection, query: Select[Any]) -> list[RepairRun]:
+    found = connection.execute(query).all()
+    patches: dict[str, list[RankedPatch]] = {row.id: [] for row in found}
+    ranked = (
+        select(*RankedPatchRow.__table__.columns)
+        .where(RankedPatchRow.run_id.in_(patches))
+        .order_by(RankedPatchRow.run_id, RankedPatchRow.rank)
+    )
+    for row in connection.execute(ranked):
+        patches[row.run_id].append(rows.ranked_patch_from(row))
+    return [rows.run_from(row, patches[row.id]) for row in found]
+
+
+def _replace_patches(connection: Connection, run_id: str, patches: Sequence[RankedPatch]) -> None:
+    connection.execute(delete(RankedPatchRow).where(RankedPatchRow.run_id == run_id))
+    if patches:
+        values = [rows.ranked_patch_values(run_id, patch) for patch in patches]
+        connection.execute(plain_insert(RankedPatchRow), values)
+
+
+def _nodes_of(run_id: str) -> Select[Any]:
+    same = (CandidateRow.run_id == NodeRow.run_id) & (
+        CandidateRow.patch_digest == NodeRow.patch_digest
+    )
+    judged = (ReportRow.run_id == NodeRow.run_id) & (ReportRow.patch_digest == NodeRow.patch_digest)
+    return (
+        select(*NodeRow.__table__.columns, CandidateRow.patch, ReportRow.document)
+        .join(CandidateRow, same)
+        .outerjoin(ReportRow, judged)
+        .where(NodeRow.run_id == run_id)
+        .order_by(NodeRow.node_id)
+    )
