@@ -417,7 +417,8 @@ for path in (sys.argv[1], os.path.expanduser("~/.ssh/id_ed25519"), "/proc/1/root
 
 
 @promising(Promise.BOUNDS_MEMORY)
-def test_memory_hog_meets_its_limit(backend: Backend) -> None:
+@pytest.mark.parametrize("limit_address_space", [True, False])
+def test_memory_hog_meets_its_limit(backend: Backend, limit_address_space: bool) -> None:
     code = """
 blocks = []
 try:
@@ -428,12 +429,33 @@ except MemoryError:
     blocks.clear()
     print("refused")
 """
-    with backend.python(code, SandboxPolicy(memory_mib=192)) as process:
+    policy = SandboxPolicy(memory_mib=192, limit_address_space=limit_address_space)
+    with backend.python(code, policy) as process:
         try:
             answer = process.receive_line(ANSWER_S)
         except SandboxDiedError:
             answer = b"killed"
     assert answer in (b"refused", b"killed")
+
+
+@pytest.mark.parametrize("limit_address_space", [True, False])
+def test_reserving_without_using_is_refused_only_on_request(
+    backend: Backend, limit_address_space: bool
+) -> None:
+    if backend.name == "docker":
+        pytest.skip("docker bounds memory in use, never the address space")
+    code = """
+import mmap
+try:
+    mmap.mmap(-1, 1 << 30, prot=mmap.PROT_READ)
+    print("reserved")
+except (OSError, MemoryError):
+    print("refused")
+"""
+    policy = SandboxPolicy(memory_mib=192, limit_address_space=limit_address_space)
+    with backend.python(code, policy) as process:
+        answer = process.receive_line(ANSWER_S)
+    assert answer == (b"refused" if limit_address_space else b"reserved")
 
 
 @promising(Promise.BOUNDS_PROCESSES)

@@ -145,7 +145,7 @@ def container_options(
         "ulimits": [
             Ulimit(name=_ulimit_name(limit), soft=value, hard=value)
             for limit, value in resource_limits(policy).items()
-            if _ulimit_name(limit) != "as"  # the container's memory is bounded as a whole
+            if _ulimit_name(limit) != "as"  # its memory is bounded as a whole
         ],
         "mem_limit": policy.memory_mib * MIB,
         "memswap_limit": policy.memory_mib * MIB,
@@ -165,8 +165,9 @@ def container_options(
 def _ulimit_name(limit: int) -> str:
     import resource
 
-    names = ("RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE", "RLIMIT_AS", "RLIMIT_CPU")
-    return next(name for name in names if getattr(resource, name) == limit)[7:].lower()
+    names = (name for name in dir(resource) if name.startswith("RLIMIT_"))
+    found = next(name for name in names if getattr(resource, name) == limit)
+    return found.removeprefix("RLIMIT_").lower()
 
 
 def hand_over(workspace: str) -> str:

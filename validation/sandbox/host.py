@@ -24,12 +24,17 @@ from validation.sandbox.stream import StreamProcess, Tail, drain
 from validation.sandbox.supervisor import kill_descendants
 
 GATE = ("/bin/sh", "-c", 'read -r go && exec "$@"', "sh")
-JOIN_TIMEOUT_S = 2.0
+DRAIN_TIMEOUT_S = 2.0
 
 
 def resource_limits(policy: SandboxPolicy) -> dict[int, int]:
-    """Limits of each process (RLIMIT_* to value)."""
+    """Limits of each process (RLIMIT_* to value).
+
+    RLIMIT_DATA bounds the private memory that a process may write to, so that a hog meets an
+    allocation error of its own before the kernel's killer meets the whole sandbox.
+    """
     limits = {
+        resource.RLIMIT_DATA: policy.memory_mib * MIB,
         resource.RLIMIT_FSIZE: policy.file_size_mib * MIB,
         resource.RLIMIT_NOFILE: policy.open_files,
         resource.RLIMIT_CORE: 0,
@@ -123,15 +128,15 @@ class HostProcess:
             self._started.set_exception(error)
             return
         assert process.stderr is not None
-        drainer = threading.Thread(
-            target=drain, args=(process.stderr.fileno(), self._tail), daemon=True
-        )
+        # Its own descriptor: an escaped daemon may hold the other end for longer than we live.
+        stderr = os.dup(process.stderr.fileno())
+        drainer = threading.Thread(target=drain, args=(stderr, self._tail), daemon=True)
         drainer.start()
         self._started.set_result(process)
         # Not reaped before `_close`: until then no other process can be given its pid.
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         os.write(self._ended_write, b"\n")
-        drainer.join(JOIN_TIMEOUT_S)
+        drainer.join(DRAIN_TIMEOUT_S)
 
     def _confine(self, pid: int) -> None:
         for limit, value in resource_limits(self._policy).items():
@@ -164,7 +169,7 @@ class HostProcess:
         if self._keeper.ident is not None and self._started.exception() is None:
             process = self._started.result()
             self.kill()
-            self._keeper.join(JOIN_TIMEOUT_S)
+            self._keeper.join()
             process.wait()
             for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe is not None:

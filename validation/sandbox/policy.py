@@ -18,8 +18,8 @@ class SandboxPolicy:
     """Memory of the whole sandbox where a cgroup can hold it, and of each process."""
 
     limit_address_space: bool = True
-    """Bound each process's address space too, so that a hog meets an allocation error and not the
-    kernel's killer. False for runtimes that reserve far more than they use (a JVM)."""
+    """Bound what each process reserves, not only what it may write to. False for runtimes that
+    reserve far more than they use: a JVM, or numeric libraries on many cores."""
 
     pids: int = 256
     """Processes and threads alive at once."""

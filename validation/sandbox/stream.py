@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import select
@@ -167,7 +166,9 @@ class StreamProcess:
 
 
 def drain(descriptor: int, tail: Tail) -> None:
-    """Read `descriptor` to its end, keeping the tail only, so that its writer never blocks."""
-    with contextlib.suppress(OSError):
+    """Read `descriptor` to its end and close it, keeping the tail only: its writer never blocks."""
+    try:
         while data := os.read(descriptor, CHUNK_BYTES):
             tail.feed(data)
+    finally:
+        os.close(descriptor)
