@@ -36,17 +36,20 @@ def _all_atoms(site: Site) -> Iterator[Atom]:
 
 
 def _of_one(name: str, kind: Kind) -> Iterator[Atom]:
+    patterns: tuple[Atom, ...]
     if kind is Kind.CALLABLE:
         return
     if kind is Kind.NUMBER:
         patterns = (("{} == 0", 1.0), ("{} > 0", 0.6), ("{} < 0", 0.6), ("{} == 1", 0.5))
         patterns += (("{} != 0", 0.4), ("{} <= 0", 0.4), ("{} <= 1", 0.4), ("{} > 1", 0.3))
+        patterns += (("{} % 2 == 0", 0.4), ("{} % 2 != 0", 0.4))
     elif kind is Kind.COLLECTION:
         patterns = (("not {}", 1.0), ("{}", 0.9), ("len({}) == 1", 0.4), ("len({}) > 1", 0.4))
         patterns += (("{} is None", 0.3), ("len({}) <= 1", 0.3))
     else:
         patterns = (("{} is None", 0.9), ("not {}", 0.9), ("{}", 0.8), ("{} is not None", 0.8))
         patterns += (("{} == 0", 0.4), ("{} > 0", 0.2))
+        patterns += (("{} % 2 == 0", 0.15), ("{} % 2 != 0", 0.15))
     for pattern, weight in patterns:
         yield pattern.format(name), weight
 

@@ -47,8 +47,10 @@ def swap_comparison(site: Site, node: ast.Compare) -> Iterator[Rewrite]:
     sides = [node.left, *node.comparators]
     for operator, left, right in zip(node.ops, sides, sides[1:], strict=False):
         symbol = SYMBOLS[type(operator)]
+        is_literal = isinstance(right, ast.Constant) and right.value is not None
         for other, weight in _alternatives(symbol).items():
-            yield from replace_symbol(site, left, right, symbol, other, weight)
+            if not (is_literal and other.startswith("is")):
+                yield from replace_symbol(site, left, right, symbol, other, weight)
 
 
 @template("comparison-sides", 0.08, ast.Compare)

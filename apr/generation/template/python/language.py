@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from apr.generation.template.edits import Edit, Ingredients
 from apr.generation.template.python import families
 from apr.generation.template.python.harvest import harvest_nodes
 from apr.generation.template.python.normal import normal_form
 from apr.generation.template.python.registry import Rewrite, Site, Surroundings, Template
-from apr.generation.template.python.scope import scope_of
+from apr.generation.template.python.scope import inner_names, scope_of
 from apr.generation.template.python.source import Function, Source, first_line, load
 
 _BOM = "\ufeff"
@@ -80,20 +81,28 @@ class _Everywhere:
         self._source = source
         self._project = project
         self._file = harvest_nodes(source, source.nodes)
-        self._functions: dict[Function | None, Surroundings] = {}
+        self._known: dict[tuple[Function | None, tuple[str, ...]], Surroundings] = {}
 
-    def of(self, function: Function | None) -> Surroundings:
-        if function not in self._functions:
-            nodes = list(ast.walk(function)) if function else self._source.tree.body
-            self._functions[function] = Surroundings(
-                self._source,
-                function,
-                scope_of(self._source, function),
-                harvest_nodes(self._source, list(nodes)),
-                self._file,
-                self._project,
-            )
-        return self._functions[function]
+    def of(self, node: ast.AST) -> Surroundings:
+        """What the site `node` shares with its function and the expression scopes around it."""
+        key = (self._source.function(node), inner_names(self._source, node))
+        if key not in self._known:
+            self._known[key] = self._make(*key)
+        return self._known[key]
+
+    def _make(self, function: Function | None, inner: tuple[str, ...]) -> Surroundings:
+        outer = self._known.get((function, ()))
+        if inner and outer is not None:
+            return replace(outer, scope=outer.scope.within(inner))
+        nodes = list(ast.walk(function)) if function else list(self._source.tree.body)
+        return Surroundings(
+            self._source,
+            function,
+            scope_of(self._source, function).within(inner),
+            harvest_nodes(self._source, nodes),
+            self._file,
+            self._project,
+        )
 
 
 def _sites(
@@ -105,7 +114,7 @@ def _sites(
             continue
         line = _line_of(source, node, lines)
         if line is not None:
-            yield Site(everywhere.of(source.function(node)), node), line
+            yield Site(everywhere.of(node), node), line
 
 
 def _line_of(source: Source, node: ast.AST, lines: frozenset[int] | None) -> int | None:

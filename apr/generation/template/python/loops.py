@@ -82,6 +82,38 @@ def change_iterable(site: Site, node: ast.For | ast.AsyncFor) -> Iterator[Rewrit
             yield from site.replace(node.iter, f"{name}[1:]", 0.2 * sure)
 
 
+@template("loop-condition", 0.3, ast.While)
+def bound_loop(site: Site, node: ast.While) -> Iterator[Rewrite]:
+    """`while True` becomes `while xs`, the collections that the loop empties first."""
+    if not isinstance(node.test, ast.Constant):
+        return
+    emptied = {
+        site.text(each.func.value)
+        for each in ast.walk(node)
+        if isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr.startswith(("pop", "remove", "get"))
+    }
+    for name in site.scope.of_kind(Kind.COLLECTION)[:6]:
+        yield from site.replace(node.test, name, 1.0 if name in emptied else 0.4)
+
+
+@template("loop-progress", 0.3, ast.While)
+def advance(site: Site, node: ast.While) -> Iterator[Rewrite]:
+    """The loop never changes what it tests: update that variable at the end of its body."""
+    stored = {
+        each.id
+        for each in ast.walk(node)
+        if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load)
+    }
+    tested = [each.id for each in ast.walk(node.test) if isinstance(each, ast.Name)]
+    body = Site(site.around, node.body[-1])
+    for name in dict.fromkeys(tested):
+        if name not in stored and name in site.scope.variables:
+            for code in (f"{name} += 1", f"{name} -= 1", f"{name} //= 2", f"{name}.pop()"):
+                yield from body.insert_after(node.body[-1], code, 0.4 if "." in code else 1.0)
+
+
 @template("loop-else", 0.05, ast.For, ast.While)
 def extend_loop(site: Site, node: ast.For | ast.While) -> Iterator[Rewrite]:
     """Drop the `else` of a loop: its body follows the loop."""

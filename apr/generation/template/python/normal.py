@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 
 from apr.generation.template.python.source import parse
 
@@ -13,7 +14,9 @@ def normal_form(text: str) -> str | None:
     if tree is None:
         return None
     try:
-        compile(tree, "<candidate>", "exec", dont_inherit=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            compile(tree, "<candidate>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError):
         return None
     parts: list[str] = []

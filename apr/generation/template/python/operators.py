@@ -164,6 +164,19 @@ def add_operand(site: Site, node: ast.expr) -> Iterator[Rewrite]:
                 yield from site.replace(node, f"{own} {symbol} {name}", weight * sure)
 
 
+@template("scale", 0.06, ast.Name, ast.Call, ast.Subscript, ast.BinOp, ast.Attribute)
+def scale(site: Site, node: ast.expr) -> Iterator[Rewrite]:
+    """A factor is missing: `e` becomes `e / 2`, `e // 2`, `e * 2`, `e % 2`."""
+    is_value = isinstance(site.parent, (ast.Assign, ast.Return, ast.AugAssign))
+    if not is_load(node) or not ((is_value and site.field == "value") or site.field == "args"):
+        return
+    if site.kind(node) in (Kind.NUMBER, Kind.UNKNOWN):
+        own = site.operand(node, 11)
+        sure = 1.0 if site.kind(node) is Kind.NUMBER else 0.5
+        for suffix, weight in ((" / 2", 1.0), (" // 2", 1.0), (" * 2", 0.8), (" % 2", 0.4)):
+            yield from site.replace(node, own + suffix, weight * sure)
+
+
 @template("square", 0.05, ast.Name)
 def square(site: Site, node: ast.Name) -> Iterator[Rewrite]:
     if is_load(node) and site.kind(node) is Kind.NUMBER and site.field != "func":

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from apr.generation.template.edits import Ingredients
@@ -34,10 +33,8 @@ class Surroundings:
     file: Ingredients
     project: Ingredients
 
-    @cached_property
-    def cache(self) -> dict[str, Any]:
-        """Room for lists that a family computes once per function."""
-        return {}
+    cache: dict[str, Any] = field(default_factory=dict, compare=False, init=False)
+    """Room for lists that a family computes once per function."""
 
 
 @dataclass(frozen=True, slots=True)

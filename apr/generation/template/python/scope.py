@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from apr.generation.template.python.source import Function, Source
@@ -109,6 +109,10 @@ class Scope:
         maybe = [name for name in self.variables if self.kind(name) is Kind.UNKNOWN]
         return tuple(dict.fromkeys((*sure, *maybe)))
 
+    def within(self, inner: tuple[str, ...]) -> Scope:
+        """The scope inside comprehensions or lambdas that bind `inner`, the nearest names."""
+        return replace(self, local=tuple(dict.fromkeys((*inner, *self.local)))) if inner else self
+
     def kind(self, name: str) -> Kind:
         """The kind its uses suggest."""
         if name in self.callables:
@@ -150,6 +154,28 @@ def scope_of(source: Source, function: Function | None) -> Scope:
             outermost = each
     kinds, uses = _profile(outermost)
     return Scope(tuple(local), tuple(enclosing), module, callables | nested, kinds, uses)
+
+
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def inner_names(source: Source, node: ast.AST) -> tuple[str, ...]:
+    """Names bound by the comprehensions and lambdas around `node`, the innermost first."""
+    names: list[str] = []
+    child = node
+    for each in source.ancestors(node):
+        if isinstance(each, ast.Lambda) and child is each.body:
+            names.extend(argument.arg for argument in each.args.args)
+        elif isinstance(each, ast.comprehension) and child is each.iter:
+            child = source.parents[each]  # the iterable does not see the target
+            continue
+        elif isinstance(each, _COMPREHENSIONS) and child is not each:
+            for generator in each.generators:
+                names.extend(n.id for n in ast.walk(generator.target) if isinstance(n, ast.Name))
+        elif isinstance(each, ast.stmt):
+            break
+        child = each
+    return tuple(dict.fromkeys(names))
 
 
 def parameters(function: Function) -> list[ast.arg]:
@@ -196,6 +222,8 @@ def _profile(root: ast.AST) -> tuple[dict[str, Kind], dict[str, int]]:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             uses[node.id] += 1
         for name, kind in _evidence(node):
+            if kind is Kind.UNKNOWN:
+                continue
             votes.setdefault(name, Counter())[kind] += 1
     kinds = {name: _majority(count) for name, count in votes.items()}
     return kinds, dict(uses)
@@ -229,6 +257,8 @@ def _evidence(node: ast.AST) -> list[tuple[str, Kind]]:
         pairs.append((node.target, kind if kind is not Kind.UNKNOWN else Kind.NUMBER))
     elif isinstance(node, ast.Compare):
         pairs += _compare_evidence(node)
+    elif isinstance(node, ast.arg):
+        return [(node.arg, _annotated(node.annotation))] * 3
     elif isinstance(node, ast.Assign):
         pairs += [(target, value_kind(node.value)) for target in node.targets]
     return [
@@ -236,6 +266,13 @@ def _evidence(node: ast.AST) -> list[tuple[str, Kind]]:
         for each, kind in pairs
         if isinstance(each, ast.Name) and kind is not Kind.UNKNOWN
     ]
+
+
+def _annotated(annotation: ast.expr | None) -> Kind:
+    """The kind a parameter's annotation names."""
+    outer = annotation.value if isinstance(annotation, ast.Subscript) else annotation
+    name = outer.attr if isinstance(outer, ast.Attribute) else getattr(outer, "id", "")
+    return _ANNOTATIONS.get(str(name).lower(), Kind.UNKNOWN)
 
 
 def _call_evidence(node: ast.Call) -> list[tuple[ast.expr, Kind]]:
@@ -300,6 +337,14 @@ _RESULTS = {
     **dict.fromkeys(("str", "chr", "repr", "input", "bin", "hex"), Kind.STRING),
     **dict.fromkeys(
         ("list", "set", "dict", "tuple", "sorted", "deque", "defaultdict", "Counter", "range"),
+        Kind.COLLECTION,
+    ),
+}
+_ANNOTATIONS = {
+    **dict.fromkeys(("int", "float"), Kind.NUMBER),
+    "str": Kind.STRING,
+    **dict.fromkeys(
+        ("list", "set", "dict", "tuple", "sequence", "iterable", "mapping", "deque", "frozenset"),
         Kind.COLLECTION,
     ),
 }

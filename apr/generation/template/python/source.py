@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -18,7 +19,9 @@ _BLOCKS = ("body", "orelse", "finalbody")
 def parse(text: str) -> ast.Module | None:
     """The tree of `text`, or None; undecodable bytes (surrogate escapes) count as `?`."""
     try:
-        return ast.parse(_SURROGATE.sub("?", text))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(_SURROGATE.sub("?", text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

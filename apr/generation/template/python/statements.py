@@ -169,6 +169,9 @@ def insert_call(site: Site, node: ast.stmt) -> Iterator[Rewrite]:
                 for method, base in (("append", 0.7), ("add", 0.7)):
                     used = 1.0 if method in near.calls else 0.6
                     yield from _insert(site, node, f"{name}.{method}({value})", base * used * sure)
+        for other in scope.of_kind(Kind.COLLECTION)[:3]:
+            if other != name and "append" in near.calls:
+                yield from _insert(site, node, f"{name}.append({other}[-1])", 0.25 * sure)
         yield from _insert(site, node, f"{name}.pop()", 0.4 * sure)
 
 
@@ -226,6 +229,20 @@ def _donors(site: Site, node: ast.stmt) -> list[tuple[str, float]]:
             for variant in _adapted(site, code, 2, only_foreign=True):
                 found.setdefault(variant, 0.6 * likeness)
     return sorted(found.items(), key=lambda item: -item[1])[:40]
+
+
+@template("add-else", 0.15, ast.If)
+def add_else(site: Site, node: ast.If) -> Iterator[Rewrite]:
+    """The other case is missing: an `else` with the body's own statement, adapted."""
+    last = node.body[-1]
+    if node.orelse or len(node.body) > 1 or not site.source.is_own_line(last):
+        return
+    if not isinstance(last, SIMPLE_STATEMENTS) or not site.source.is_own_line(node):
+        return
+    for code in _adapted(site, site.text(last), 6):
+        yield from site.insert_after(node, f"else:\n\t{code}")
+    for code, weight in _donors(site, last)[:12]:
+        yield from site.insert_after(node, f"else:\n\t{code}", 0.5 * weight)
 
 
 _NAME = re.compile(r"(?<![\w.'\"])[A-Za-z_]\w*")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections.abc import Iterator
 
 from apr.generation.template.edits import similarity
 from apr.generation.template.python.registry import Rewrite, Site, is_load, template
 from apr.generation.template.python.scope import Kind, Scope
 
+_ATTRIBUTE = re.compile(r"\w+(\.\w+)+")
 BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 RELATED = (
     ("any", "all"),
@@ -191,12 +193,27 @@ def other_expression(site: Site, node: ast.expr) -> Iterator[Rewrite]:
             yield from site.replace(node, text, 0.4 + 0.6 * likeness)
 
 
+@template("other-target", 0.15, ast.Subscript, ast.Attribute)
+def other_target(site: Site, node: ast.Subscript | ast.Attribute) -> Iterator[Rewrite]:
+    """Assign to another element or attribute that the function uses."""
+    if is_load(node):
+        return
+    own = site.text(node)
+    pool = [text for text in _pool(site) if text.endswith("]") or _ATTRIBUTE.fullmatch(text)]
+    ranked = sorted(((similarity(own, text), text) for text in pool), key=lambda e: (-e[0], e[1]))
+    for likeness, text in ranked[:8]:
+        if text != own:
+            yield from site.replace(node, text, 0.5 + 0.5 * likeness)
+
+
 def _pool(site: Site) -> list[str]:
     """Calls, subscripts, attributes and arithmetic of the function, as written."""
     texts: dict[str, None] = {}
     root = site.around.function
     for node in ast.walk(root) if root is not None else ():
-        if isinstance(node, (ast.Call, ast.Subscript, ast.Attribute, ast.BinOp)) and is_load(node):
+        if isinstance(node, (ast.Call, ast.Subscript, ast.Attribute, ast.BinOp)) and (
+            is_load(node) or isinstance(node, ast.Subscript)
+        ):
             parent = site.source.parents.get(node)
             if isinstance(parent, ast.Call) and site.source.fields[node] == "func":
                 continue
