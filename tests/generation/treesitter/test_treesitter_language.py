@@ -419,9 +419,19 @@ def test_project_ingredients_become_donors() -> None:
     assert "if (a > Audit.MAX) log(a);" in found
 
 
-def test_deeply_nested_source_is_no_problem() -> None:
-    text = f"int f(int a) {{ return {' + '.join(['a'] * 3000)}; }}\n"
+@pytest.mark.parametrize("operator", ["+", "&&"])
+def test_deeply_nested_source_is_no_problem(operator: str) -> None:
+    text = f"int f(int a) {{ return {f' {operator} '.join(['a'] * 1500)}; }}\n"
     assert C.normalise(text) is not None
+    deep = f"int f(int a) {{ return {'(!' * 140}a{')' * 140}; }}\n"
+    assert C.normalise(deep) is not None
+    assert sum(1 for _ in zip(range(500), C.edits(text, None, Ingredients()), strict=False)) == 500
+    assert edits(C, deep)
+
+
+def test_bottomless_source_is_refused_instead_of_crashing() -> None:
+    assert C.normalise(f"int a = {'+'.join(['1'] * 40000)};") is None
+    assert C.normalise(f"int a[] = {{{','.join(['1'] * 40000)}}};") is not None
 
 
 def test_the_parser_is_loaded_only_when_it_is_needed() -> None:

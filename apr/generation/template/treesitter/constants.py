@@ -30,7 +30,7 @@ def number_change(context: Context, node: Node) -> Iterator[Edit]:
 
 
 def string_change(context: Context, node: Node) -> Iterator[Edit]:
-    """The other strings of the file, the empty one, and each of the case forms."""
+    """The other strings of the file, the empty one, and small changes of the text itself."""
     if node.kind not in context.grammar.strings:
         return
     others = _other_literals(context, node, frozenset({node.kind}))
@@ -41,9 +41,19 @@ def string_change(context: Context, node: Node) -> Iterator[Edit]:
     if not node.kind.startswith("char"):
         yield from context.edit(node, quote * 2, "constant", 0.3)
         yield from context.edit(node, f"{quote} {quote}", "constant", 0.2)
-    for other in (body.lower(), body.upper(), body.swapcase()):
-        if "\\" not in body:
-            yield from context.edit(node, f"{quote}{other}{quote}", "constant", 0.3)
+    for rank, other in enumerate(_alike(body) if "\\" not in body else ()):
+        code = f"{quote}{other}{quote}"
+        yield from context.edit(node, code, "constant", 0.3 * 0.95**rank)
+
+
+def _alike(body: str) -> list[str]:
+    """Texts that a slip of the pen could have turned into `body`."""
+    if len(body) == 1:
+        return [body.swapcase()]
+    cased = [body.lower(), body.upper(), body.capitalize(), body.strip(), body[:-2], body[2:]]
+    spaced = [f"{body} ", f" {body}"]
+    shorter = [body[:i] + body[i + 1 :] for i in range(min(len(body), 10))]
+    return list(dict.fromkeys([*cased[:4], *shorter, *spaced, *cased[4:]]))
 
 
 def truth_change(context: Context, node: Node) -> Iterator[Edit]:
@@ -146,7 +156,7 @@ def _is_length(context: Context, node: Node) -> bool:
 
 
 def add_term(context: Context, node: Node) -> Iterator[Edit]:
-    """A number in scope added to, taken from or multiplied with an assigned or returned one."""
+    """A variable added to, taken from or multiplied with a number; its half and its double."""
     parent = node.parent
     if parent is None or not context.is_expression(node) or context.is_target(node):
         return
@@ -158,12 +168,20 @@ def add_term(context: Context, node: Node) -> Iterator[Edit]:
     if family not in (INTEGER, REAL):
         return
     code = node.text if node.kind not in context.grammar.ternaries else f"({node.text})"
+    grouped = code if _is_simple(context, node) else f"({code})"
+    yield from context.edit(node, f"{grouped} / 2", "add-term", 0.22)
+    yield from context.edit(node, f"{grouped} * 2", "add-term", 0.2)
     numbers = [v for v in context.variables(node) if v.family in (INTEGER, REAL)]
     for rank, variable in enumerate(numbers[:8]):
         for operator, prior in (("+", 0.22), ("-", 0.2), ("*", 0.12)):
-            grouped = f"({code})" if operator == "*" and " " in code else code
-            new = f"{grouped} {operator} {variable.name}"
+            left = grouped if operator == "*" else code
+            new = f"{left} {operator} {variable.name}"
             yield from context.edit(node, new, "add-term", prior * 0.85**rank)
+
+
+def _is_simple(context: Context, node: Node) -> bool:
+    grammar = context.grammar
+    return node.kind not in grammar.binaries | grammar.ternaries | grammar.assignments
 
 
 def _other_literals(context: Context, node: Node, kinds: frozenset[str]) -> list[str]:

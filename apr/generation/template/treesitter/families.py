@@ -18,6 +18,7 @@ from apr.generation.template.treesitter.scope import (
 )
 from apr.generation.template.treesitter.syntax import Node
 
+_LONGEST = 300  # characters of an expression worth looking into; bounds the depth of recursion
 _BY_NAME = {
     **dict.fromkeys(("length", "size", "indexOf", "strlen", "intValue", "compareTo"), INTEGER),
     **dict.fromkeys(("equals", "isEmpty", "contains", "startsWith", "endsWith", "includes"), TRUTH),
@@ -52,6 +53,8 @@ class Families(Roles):
 
     def _family_of_compound(self, node: Node) -> str:
         grammar = self.grammar
+        if node.end - node.start > _LONGEST:
+            return UNKNOWN
         if node.kind in grammar.binaries:
             return self._family_of_binary(node)
         if node.kind in grammar.parentheses | grammar.unaries | grammar.updates:

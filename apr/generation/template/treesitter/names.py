@@ -39,20 +39,27 @@ def variable_for_constant(context: Context, node: Node) -> Iterator[Edit]:
         yield from context.edit(node, variable.name, "variable-for-constant", 0.4 * 0.85**rank)
 
 
-def constant_for_variable(context: Context, node: Node) -> Iterator[Edit]:
-    """0, 1 or null where a variable or an expression stands."""
+def constant_for_expression(context: Context, node: Node) -> Iterator[Edit]:
+    """0, 1 or a constant of the function where a variable or an operation stands."""
     if context.is_target(node) or not context.is_expression(node) or node.parent is None:
         return
-    if node.kind in context.grammar.parentheses or context.is_literal(node):
+    grammar = context.grammar
+    if node.kind in grammar.parentheses or context.is_literal(node):
         return
-    used = node.field in ("right", "value", "index") or node.parent.kind in (
+    family, function = context.family(node), context.function_of(node)
+    used = node.field in ("right", "left", "value", "index") or node.parent.kind in (
         "return_statement",
         "argument_list",
         "arguments",
     )
-    if context.family(node) in (INTEGER, REAL) and used:
-        yield from context.edit(node, "0", "constant-for-expression", 0.2)
-        yield from context.edit(node, "1", "constant-for-expression", 0.2)
+    if family not in (INTEGER, REAL) or not used or function is None:
+        return
+    near = (n for n in context.literals if function.start <= n.start < function.end)
+    alike = [n.text for n in near if context.family(n) == INTEGER or context.family(n) == family]
+    factor = 1.0 if context.is_variable(node) else 0.6
+    for rank, code in enumerate(list(dict.fromkeys(("0", "1", *alike)))[:6]):
+        prior = 0.22 * factor * 0.95**rank
+        yield from context.edit(node, code, "constant-for-expression", prior)
 
 
 def wrong_field(context: Context, node: Node) -> Iterator[Edit]:
@@ -181,7 +188,7 @@ def _member_name(context: Context, node: Node) -> Node | None:
 TEMPLATES = (
     wrong_variable,
     variable_for_constant,
-    constant_for_variable,
+    constant_for_expression,
     wrong_field,
     field_of_variable,
     wrong_expression,

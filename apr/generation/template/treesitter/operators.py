@@ -69,6 +69,33 @@ def operator_swap(context: Context, node: Node) -> Iterator[Edit]:
             yield from context.edit(operator, other, name, prior)
 
 
+def chain_swap(context: Context, node: Node) -> Iterator[Edit]:
+    """`a || b || c` for `a && b && c`: every operator of a chain at once."""
+    operator, parent = context.operator(node), node.parent
+    if node.kind not in context.grammar.binaries or operator not in ("&&", "||", "+", "*"):
+        return
+    if parent is None or parent.kind in context.grammar.binaries:
+        return
+    chain = _chain(context, node, operator)
+    if len(chain) > 2 and context.family(node) != TEXT:
+        other = {"&&": "||", "||": "&&", "+": "*", "*": "+"}[operator]
+        code = f" {other} ".join(part.text for part in chain)
+        yield from context.edit(
+            node, code, "operator-swap", 0.5 if operator in CONNECTIVES else 0.2
+        )
+
+
+def _chain(context: Context, node: Node, operator: str) -> list[Node]:
+    """The operands of a chain of one operator, in order."""
+    operands: list[Node] = []
+    parts = context.operands(node)
+    while parts is not None and parts[1] == operator and node.kind in context.grammar.binaries:
+        operands.append(parts[2])
+        node = parts[0]
+        parts = context.operands(node)
+    return [node, *reversed(operands)]
+
+
 def equality_swap(context: Context, node: Node) -> Iterator[Edit]:
     """`!=` for `==`, strict for loose equality, an ordering for an equality."""
     operator = context.operator_node(node) if node.kind in context.grammar.binaries else None
@@ -240,6 +267,7 @@ def _is_null(context: Context, node: Node) -> bool:
 
 TEMPLATES = (
     operator_swap,
+    chain_swap,
     equality_swap,
     side_swap,
     drop_operand,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _SPACES = re.compile(r"\s+")
 _LAYOUT = re.compile(r"(?<![\w$]) | (?![\w$])")
+_DEEPEST = 5000  # levels; tens of thousands crash, sources written by people have dozens
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -69,14 +70,27 @@ class Node:
 
 
 def parse(text: str, grammar: Grammar) -> Node | None:
-    """The syntax tree of `text`, or None when it has a syntax error."""
+    """The syntax tree of `text`, or None when it has a syntax error or absurdly many levels."""
     root = _root(text, grammar)
     return None if root is None else _convert(root, text, grammar)
 
 
 def _root(text: str, grammar: Grammar) -> ParsedNode | None:
     root = _parser(grammar).parse(_shadow(text).encode("ascii")).root_node
-    return None if root.has_error else root
+    return None if root.has_error or _is_bottomless(root) else root
+
+
+def _is_bottomless(root: ParsedNode) -> bool:
+    """Whether the tree is so deep that tree-sitter's own recursion would exhaust the stack."""
+    if root.descendant_count <= _DEEPEST:
+        return False
+    cursor = root.walk()
+    while cursor.depth <= _DEEPEST:
+        if not cursor.goto_first_child():
+            while not cursor.goto_next_sibling():
+                if not cursor.goto_parent():
+                    return False
+    return True
 
 
 def _shadow(text: str) -> str:
