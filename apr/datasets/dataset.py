@@ -18,8 +18,9 @@ def exact(_case: Case) -> float:
 class ReferenceProgram:
     """The right version of a bug's one source file, and inputs to compare a repair with it.
 
-    `path` is relative to the subject; `cases` gives the same cases for the same seed; `tolerance`
-    is the absolute difference allowed between numbers in the results of a case.
+    `path` is relative to the subject. `cases` gives the same cases for the same seed, the first
+    `known_cases` of them being the benchmark's own. `tolerance` is the absolute difference
+    allowed between numbers in the results of a case.
     """
 
     path: str
@@ -27,6 +28,7 @@ class ReferenceProgram:
     entry_point: str
     cases: Callable[[int], Iterator[Case]]
     tolerance: Callable[[Case], float] = exact
+    known_cases: int = 0
 
 
 def _nothing(_bug: Bug) -> None:

@@ -121,6 +121,7 @@ def _load_reference(jsonl: Path, name: str) -> ReferenceProgram:
         source=source,
         entry_point=fields["entry_point"],
         cases=lambda seed: generate_cases(seeds, seed),
+        known_cases=len(seeds),
     )
 
 

@@ -98,12 +98,14 @@ def _imported_names(source: str) -> list[str]:
 
 
 def _load_reference(root: Path, name: str) -> ReferenceProgram:
+    seeds = _load_seeds(root / CASES / f"{name}.json")
     return ReferenceProgram(
         path=f"{PROGRAMS}/{name}.py",
         source=(root / REFERENCES / f"{name}.py").read_text(encoding="utf-8"),
         entry_point=name,
-        cases=make_cases(name, _load_seeds(root / CASES / f"{name}.json")),
+        cases=make_cases(name, seeds),
         tolerance=tolerance(name),
+        known_cases=len(seeds),
     )
 
 
