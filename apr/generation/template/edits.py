@@ -109,7 +109,7 @@ _TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 @lru_cache(maxsize=65536)
 def subtokens(text: str) -> frozenset[str]:
-    """The lower-case words of the identifiers and literals of `text`, snake and camel case split."""
+    """The lower-case words of the identifiers of `text`, snake and camel case split."""
     return frozenset(word.lower() for word in _TOKEN.findall(text))
 
 

@@ -99,7 +99,7 @@ def reorder_targets(site: Site, node: ast.Assign) -> Iterator[Rewrite]:
 
 @template("combine-values", 0.12, ast.Assign, ast.AugAssign, ast.Return)
 def combine_values(site: Site, node: ast.Assign | ast.AugAssign | ast.Return) -> Iterator[Rewrite]:
-    """A number built from two variables: `x = v` becomes `x = a + b` with names like those there."""
+    """A number built from two variables: `x = v` becomes `x = a + b`, `x = a - b`."""
     if node.value is None or not isinstance(node.value, (ast.Name, ast.BinOp, ast.Subscript)):
         return
     if site.kind(node.value) not in (Kind.NUMBER, Kind.UNKNOWN):

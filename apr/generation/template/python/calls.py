@@ -40,7 +40,7 @@ def _argument_texts(site: Site, node: ast.Call) -> list[str]:
 def _with_arguments(
     site: Site, node: ast.Call, arguments: list[str], weight: float
 ) -> Iterator[Rewrite]:
-    start, end = site.source.span(node)
+    start, _ = site.source.span(node)
     head = site.source.text[start : site.source.span(node.func)[1]]
     keywords = [site.text(each) for each in node.keywords]
     yield from site.replace(node, f"{head}({', '.join([*arguments, *keywords])})", weight)

@@ -40,7 +40,6 @@ def negate(site: Site, node: ast.expr) -> Iterator[Rewrite]:
 
 @template("drop-condition", 0.2, ast.BoolOp)
 def drop_part(site: Site, node: ast.BoolOp) -> Iterator[Rewrite]:
-    start, end = site.source.span(node)
     word = " and " if isinstance(node.op, ast.And) else " or "
     level = 4 if isinstance(node.op, ast.And) else 3
     for index in range(len(node.values)):

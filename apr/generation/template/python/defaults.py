@@ -57,9 +57,8 @@ def _members(site: Site) -> frozenset[str]:
     for node in ast.walk(owner) if owner is not None else ():
         if isinstance(node, ast.FunctionDef):
             names.add(node.name)
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id == "self":
-                names.add(node.attr)
+        elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "self":
+            names.add(node.attr)
     return frozenset(names)
 
 

@@ -31,9 +31,10 @@ def harvest_nodes(source: Source, nodes: Iterable[ast.AST]) -> Ingredients:
             calls[_callee(node)] += 1
         if isinstance(node, (ast.Call, ast.Compare, ast.BoolOp, ast.Subscript, ast.BinOp)):
             _count_text(expressions, source, node)
-        elif isinstance(node, (ast.Assign, ast.AugAssign, ast.Expr, ast.Return, ast.Raise)):
-            if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
-                _count_text(statements, source, node)
+        elif isinstance(node, (ast.Assign, ast.AugAssign, ast.Return, ast.Raise)) or (
+            isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant)
+        ):
+            _count_text(statements, source, node)
     calls.pop("", None)
     return Ingredients(names, calls, attributes, constants, statements, expressions)
 

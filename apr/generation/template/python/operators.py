@@ -119,7 +119,7 @@ def swap_operands(site: Site, node: ast.BinOp) -> Iterator[Rewrite]:
     numeric = Kind.NUMBER in (site.kind(node.left), site.kind(node.right))
     if commutes or (isinstance(node.op, ast.Add) and numeric):
         return
-    symbol = SYMBOLS[type(node.op)] if type(node.op) in SYMBOLS else "@"
+    symbol = SYMBOLS.get(type(node.op), "@")
     level = required(node, "left"), required(node, "right")
     left, right = site.operand(node.right, level[0]), site.operand(node.left, level[1])
     yield from site.replace(node, f"{left} {symbol} {right}")
@@ -190,6 +190,8 @@ def negate_number(site: Site, node: ast.expr) -> Iterator[Rewrite]:
     if isinstance(node, ast.UnaryOp):
         if isinstance(node.op, (ast.USub, ast.Invert)):
             yield from site.replace(node, site.text(node.operand))
-    elif is_load(node) and site.field != "func" and site.kind(node) in (Kind.NUMBER, Kind.UNKNOWN):
-        if not isinstance(site.parent, (ast.Attribute, ast.Expr, ast.Starred, ast.Subscript)):
-            yield from site.replace(node, f"-{site.text(node)}", 0.6)
+        return
+    is_inner = isinstance(site.parent, (ast.Attribute, ast.Expr, ast.Starred, ast.Subscript))
+    is_number = site.kind(node) in (Kind.NUMBER, Kind.UNKNOWN)
+    if is_load(node) and is_number and not is_inner and site.field != "func":
+        yield from site.replace(node, f"-{site.text(node)}", 0.6)

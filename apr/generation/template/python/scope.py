@@ -99,7 +99,7 @@ class Scope:
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """Local and enclosing names, then module names that are no functions, classes or modules."""
+        """Local and enclosing names, then module names that hold values."""
         outer = [name for name in self.module if name not in self.callables]
         return tuple(dict.fromkeys((*self.local, *self.enclosing, *outer)))
 

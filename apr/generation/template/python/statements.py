@@ -216,6 +216,14 @@ def replace_donor(site: Site, node: ast.stmt) -> Iterator[Rewrite]:
             yield from site.replace_statement(node, code, weight)
 
 
+def _query(site: Site, node: ast.stmt) -> str:
+    """The statement's first line and that of its predecessor, which a donor may continue."""
+    block = site.source.block(node)
+    index = block.index(node)
+    lines = [site.text(each).split("\n")[0] for each in block[max(index - 1, 0) : index + 1]]
+    return "\n".join(lines)
+
+
 def _donors(site: Site, node: ast.stmt) -> list[tuple[str, float]]:
     own = site.text(node)
     found: dict[str, float] = {}
@@ -224,7 +232,7 @@ def _donors(site: Site, node: ast.stmt) -> list[tuple[str, float]]:
             found[code] = 1.0
             for variant in _adapted(site, code, 6):
                 found.setdefault(variant, 0.3)
-    for code, likeness in site.around.project.donors.nearest(own.split("\n")[0], 12):
+    for code, likeness in site.around.project.donors.nearest(_query(site, node), 12):
         if code != own and code not in found:
             for variant in _adapted(site, code, 2, only_foreign=True):
                 found.setdefault(variant, 0.6 * likeness)
