@@ -1,0 +1,258 @@
+"""`apr bench`: repairs the bugs of a public benchmark and counts what came of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from apr.cli import options as o
+from apr.cli.guard import BenchInterruptedError
+from apr.cli.output import emit, emit_json, emit_rich, err_console
+from apr.cli.progress import reporting
+from apr.cli.request import make_settings, open_service
+from apr.cli.text import count, duration, one_line
+from apr.core.errors import BadInputError
+from apr.core.run import Budget
+
+if TYPE_CHECKING:
+    from apr.cli.benchmark import BugRecord, Protocol, RecordFile
+    from apr.datasets.dataset import Dataset
+
+app = typer.Typer(no_args_is_help=False, help="Repair the bugs of a public benchmark.")
+
+COLUMNS = ("bug", "verdict", "label", "to first", "candidates", "search", "change")
+
+
+class BenchFormat(StrEnum):
+    """What stdout carries."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="NAME", help="Only this bug; repeatable."),
+]
+BenchSecondsOption = Annotated[
+    float, typer.Option("--seconds", metavar="S", min=0.1, help="Seconds of search for each bug.")
+]
+DirectoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        metavar="DIR",
+        help="Keep a record of each bug here; the same command again goes on where it stopped.",
+    ),
+]
+RedoOption = Annotated[
+    bool, typer.Option("--redo", help="Forget the records in --output and begin again.")
+]
+BenchFormatOption = Annotated[
+    BenchFormat, typer.Option("--format", rich_help_panel=o.RESULT, help="What stdout carries.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchRequest:
+    """What all benchmarks are asked alike."""
+
+    candidates: int
+    seconds: float
+    seed: int
+    policy: o.Policy
+    sandbox: o.Sandbox
+    jobs: int | None
+    only: tuple[str, ...] | None
+    output: Path | None
+    redo: bool
+    form: BenchFormat
+    quiet: bool
+
+
+@app.command("quixbugs")
+def quixbugs(
+    root: Annotated[Path, typer.Option("--root", metavar="DIR", help="A checkout of QuixBugs.")],
+    candidates: o.CandidatesOption = 2000,
+    seconds: BenchSecondsOption = 120.0,
+    seed: o.SeedOption = 0,
+    policy: o.PolicyOption = o.Policy.MCTS,
+    sandbox: o.SandboxOption = o.Sandbox.AUTO,
+    jobs: o.JobsOption = None,
+    only: OnlyOption = None,
+    output: DirectoryOption = None,
+    redo: RedoOption = False,
+    form: BenchFormatOption = BenchFormat.TEXT,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Repair QuixBugs' 40 Python programs (Lin et al. 2017); git clone jkoppel/QuixBugs first."""
+    names = tuple(only) if only else None
+    request = BenchRequest(
+        candidates, seconds, seed, policy, sandbox, jobs, names, output, redo, form, quiet
+    )
+
+    def load(work: Path) -> Dataset:
+        from apr.datasets import quixbugs as dataset
+
+        return dataset.load(root, work, names)
+
+    run_benchmark("quixbugs", load, request)
+
+
+@app.command("humanevalfix")
+def humanevalfix(
+    data: Annotated[Path, typer.Option("--data", metavar="FILE", help="A JSON-lines file of it.")],
+    language: Annotated[
+        str, typer.Option("--language", metavar="NAME", help="The programs' language.")
+    ] = "python",
+    candidates: o.CandidatesOption = 2000,
+    seconds: BenchSecondsOption = 120.0,
+    seed: o.SeedOption = 0,
+    policy: o.PolicyOption = o.Policy.MCTS,
+    sandbox: o.SandboxOption = o.Sandbox.AUTO,
+    jobs: o.JobsOption = None,
+    only: OnlyOption = None,
+    output: DirectoryOption = None,
+    redo: RedoOption = False,
+    form: BenchFormatOption = BenchFormat.TEXT,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Repair HumanEvalFix's programs (Muennighoff et al. 2023)."""
+    names = tuple(only) if only else None
+    request = BenchRequest(
+        candidates, seconds, seed, policy, sandbox, jobs, names, output, redo, form, quiet
+    )
+
+    def load(work: Path) -> Dataset:
+        from apr.datasets import humanevalfix as dataset
+
+        return dataset.load(data, work, names, language)
+
+    run_benchmark("humanevalfix", load, request)
+
+
+def run_benchmark(name: str, load: Callable[[Path], Dataset], request: BenchRequest) -> None:
+    """Run what has no record yet, then print the records of every bug asked for."""
+    from apr.cli.benchmark import Protocol, RecordFile
+
+    if request.output is not None and request.output.exists() and not request.output.is_dir():
+        raise BadInputError(f"--output {request.output} is a file: name a folder")
+    settings = make_settings(
+        sandbox=request.sandbox.value, jobs=request.jobs, policy=request.policy.value
+    )
+    protocol = Protocol(settings, Budget(request.candidates, request.seconds), request.seed)
+    with ExitStack() as stack:
+        if request.output is None:
+            work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apr-bench-")))
+        else:
+            work = request.output / "subjects"
+        dataset = load(work)
+        path = request.output / f"{name}.jsonl" if request.output else None
+        records = RecordFile(path, protocol, redo=request.redo)
+        _run_missing(dataset, protocol, records, request)
+    emit_records(name, [records.done[bug.name] for bug in dataset.bugs], request.form)
+
+
+def _run_missing(
+    dataset: Dataset, protocol: Protocol, records: RecordFile, request: BenchRequest
+) -> None:
+    from apr.cli.benchmark import run_bug
+
+    service = open_service()
+    console = err_console()
+    try:
+        for position, bug in enumerate(dataset.bugs, 1):
+            place = f"[{position}/{len(dataset)}]"
+            if records.has_verdict(bug.name):
+                continue
+            with reporting(quiet=request.quiet, lasting=False) as listener:
+                record = run_bug(service, dataset, bug, protocol, listener)
+            records.add(record)
+            if not request.quiet:
+                console.print(f"{place} {describe_record(record)}", soft_wrap=True)
+    except KeyboardInterrupt:
+        kept = len(records.done) if request.output else 0
+        raise BenchInterruptedError(kept, len(dataset)) from None
+
+
+def describe_record(record: BugRecord) -> str:
+    """One line about a bug."""
+    if record.verdict == "error":
+        return f"{one_line(record.bug)}: error: {one_line(record.message)}"
+    label = f" ({record.label})" if record.verdict == "plausible" else ""
+    spent = f"{count(record.candidates, 'candidate')}, {duration(record.wall_s)}"
+    return f"{one_line(record.bug)}: {record.verdict}{label}, {spent}"
+
+
+def emit_records(name: str, records: Sequence[BugRecord], form: BenchFormat) -> None:
+    """The table of all bugs with their totals, on stdout."""
+    from apr.cli.benchmark import total
+
+    if form is BenchFormat.JSON:
+        totals = asdict(total(records))
+        emit_json({"benchmark": name, "totals": totals, "bugs": [asdict(r) for r in records]})
+    elif form is BenchFormat.MARKDOWN:
+        emit(render_markdown(records))
+    else:
+        emit_rich(render_records(records), Text(), Text(describe_totals(records), style="bold"))
+
+
+def record_cells(record: BugRecord) -> tuple[str, ...]:
+    """The cells of one bug's line, as in `COLUMNS`."""
+    plausible = record.verdict == "plausible"
+    return (
+        one_line(record.bug),
+        record.verdict,
+        record.label if plausible else "",
+        f"{record.first_plausible:,}" if record.first_plausible is not None else "",
+        f"{record.candidates:,}",
+        f"{record.seconds:.1f} s",
+        one_line(record.origin or (record.message if record.verdict == "error" else "")),
+    )
+
+
+def describe_totals(records: Sequence[BugRecord]) -> str:
+    """Plausible, correct and overfitting are three counts over the same denominator."""
+    from apr.cli.benchmark import total
+
+    totals = total(records)
+    median = "" if totals.median_first is None else f"; median to first {totals.median_first:g}"
+    errors = f", {totals.errors} errors" if totals.errors else ""
+    return (
+        f"{totals.plausible} plausible of {totals.bugs}: {totals.correct} correct,"
+        f" {totals.overfitting} overfitting{errors}; {totals.candidates:,} candidates in"
+        f" {duration(totals.seconds)} of search{median}"
+    )
+
+
+def render_records(records: Sequence[BugRecord]) -> Table:
+    """The records as a table for a terminal."""
+    styles = {"plausible": "green", "error": "bold red", "overfitting": "yellow"}
+    table = Table(box=None, pad_edge=False)
+    for title in COLUMNS:
+        right = title in ("to first", "candidates", "search")
+        table.add_column(title, justify="right" if right else "left", overflow="fold")
+    for record in records:
+        table.add_row(*(Text(cell, style=styles.get(cell, "")) for cell in record_cells(record)))
+    return table
+
+
+def render_markdown(records: Sequence[BugRecord]) -> str:
+    """The records as a Markdown table."""
+    lines = [_markdown_row(COLUMNS), _markdown_row(["---"] * len(COLUMNS))]
+    lines += [_markdown_row(record_cells(record)) for record in records]
+    return "\n".join([*lines, "", describe_totals(records)]) + "\n"
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

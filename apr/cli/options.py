@@ -1,0 +1,259 @@
+"""The options that several commands share, each with its meaning for `--help`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from apr.cli.output import Format, PatchFormat
+
+TESTS, SEARCH, SANDBOX, RESULT = "Tests", "Search", "Sandbox", "Result"
+
+
+class Sandbox(StrEnum):
+    """Which sandbox runs the subject."""
+
+    AUTO = "auto"
+    DOCKER = "docker"
+    BUBBLEWRAP = "bubblewrap"
+    PROCESS = "process"
+
+
+class Policy(StrEnum):
+    """How candidates are chosen."""
+
+    MCTS = "mcts"
+    ENUMERATE = "enumerate"
+
+
+PathArgument = Annotated[
+    Path, typer.Argument(metavar="PATH", help="The buggy project: a folder or git checkout.")
+]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or [bold]last[/].")
+]
+TestOption = Annotated[
+    str | None,
+    typer.Option(
+        "--test",
+        metavar="CMD",
+        rich_help_panel=TESTS,
+        help="Test command, such as 'pytest tests' or 'mvn test'. Default: guessed.",
+    ),
+]
+TestIdOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--test-id",
+        metavar="ID",
+        rich_help_panel=TESTS,
+        help="Repair only what this test shows; repeatable. Default: every failing test.",
+    ),
+]
+LocationOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--location",
+        metavar="WHERE",
+        rich_help_panel=SEARCH,
+        help="Where the bug is: FILE:LINE, FILE:FIRST-LAST, FILE::FUNCTION or FILE; repeatable."
+        " Default: measured.",
+    ),
+]
+SourceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        metavar="GLOB",
+        rich_help_panel=SEARCH,
+        help="Files that a patch may touch; repeatable. Default: all source but the tests.",
+    ),
+]
+PythonOption = Annotated[
+    str | None,
+    typer.Option(
+        "--python",
+        metavar="EXE",
+        rich_help_panel=TESTS,
+        help="Interpreter with the project's dependencies. Default: its .venv, or the active one.",
+    ),
+]
+JunitOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--junit",
+        metavar="GLOB",
+        rich_help_panel=TESTS,
+        help="JUnit XML files that the test command writes; repeatable.",
+    ),
+]
+TestTimeoutOption = Annotated[
+    float,
+    typer.Option(
+        "--test-timeout",
+        metavar="S",
+        min=0.01,
+        rich_help_panel=TESTS,
+        help="Seconds that one test may take before the repair.",
+    ),
+]
+RepeatsOption = Annotated[
+    int,
+    typer.Option(
+        "--repeats",
+        metavar="N",
+        min=2,
+        rich_help_panel=TESTS,
+        help="How often the tests are run first, to find the flaky ones.",
+    ),
+]
+FormulaOption = Annotated[
+    str,
+    typer.Option(
+        "--formula",
+        metavar="NAME",
+        rich_help_panel=SEARCH,
+        help="Suspiciousness formula: ochiai, tarantula, dstar, barinel, op2, jaccard…",
+    ),
+]
+SandboxOption = Annotated[
+    Sandbox,
+    typer.Option(
+        "--sandbox",
+        rich_help_panel=SANDBOX,
+        help="Where tests run; auto: the strongest that works here.",
+    ),
+]
+ImageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--image",
+        metavar="IMAGE",
+        rich_help_panel=SANDBOX,
+        help="Docker image that has the project's dependencies.",
+    ),
+]
+MemoryOption = Annotated[
+    int,
+    typer.Option(
+        "--memory", metavar="MIB", min=64, rich_help_panel=SANDBOX, help="Memory of a sandbox."
+    ),
+]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        min=1,
+        rich_help_panel=SANDBOX,
+        help="Candidates tested side by side. Default: one per processor.",
+    ),
+]
+CandidatesOption = Annotated[
+    int,
+    typer.Option(
+        "--candidates",
+        metavar="N",
+        min=1,
+        rich_help_panel=SEARCH,
+        help="Give up after so many candidate patches.",
+    ),
+]
+SeedOption = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        min=0,
+        rich_help_panel=SEARCH,
+        help="The same seed gives the same search.",
+    ),
+]
+PolicyOption = Annotated[
+    Policy,
+    typer.Option(
+        "--policy", rich_help_panel=SEARCH, help="Tree search, or the generator's ranking alone."
+    ),
+]
+FormatOption = Annotated[
+    Format, typer.Option("--format", rich_help_panel=RESULT, help="What stdout carries.")
+]
+QuietOption = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", rich_help_panel=RESULT, help="Nothing on stderr but errors."),
+]
+IssueOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--issue",
+        metavar="FILE",
+        rich_help_panel=SEARCH,
+        help="Text that describes the bug, for generators that can read.",
+    ),
+]
+SecondsOption = Annotated[
+    float | None,
+    typer.Option(
+        "--seconds",
+        metavar="S",
+        min=0.1,
+        rich_help_panel=SEARCH,
+        help="Give up after so many seconds of search. Default: no limit.",
+    ),
+]
+PatchesOption = Annotated[
+    int,
+    typer.Option(
+        "--patches",
+        metavar="N",
+        min=1,
+        rich_help_panel=SEARCH,
+        help="Stop after so many plausible patches.",
+    ),
+]
+MaxDepthOption = Annotated[
+    int,
+    typer.Option(
+        "--max-depth",
+        metavar="N",
+        min=1,
+        rich_help_panel=SEARCH,
+        help="The most edits on top of each other.",
+    ),
+]
+PatchFormatOption = Annotated[
+    PatchFormat | None,
+    typer.Option(
+        "--format",
+        rich_help_panel=RESULT,
+        help="What stdout carries. Default: text on a terminal, else a diff for git apply.",
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", rich_help_panel=RESULT, help="The same as --format json.")
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        metavar="FILE",
+        rich_help_panel=RESULT,
+        help="Write the result to a file instead of stdout.",
+    ),
+]
+ApplyOption = Annotated[
+    bool,
+    typer.Option("--apply", rich_help_panel=RESULT, help="Write the best patch into the project."),
+]
+NameOption = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        rich_help_panel=RESULT,
+        help="What to call the bug. Default: the folder's name.",
+    ),
+]
