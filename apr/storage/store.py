@@ -51,8 +51,8 @@ class SqlRunStore:
         values = rows.run_values(run, subject["id"])
         with writing(self._engine) as connection:
             upsert(connection, SubjectRow, [subject])
-            statement = insert(connection, RepairRunRow).on_conflict_do_nothing()
-            if connection.execute(statement, values).rowcount != 1:
+            statement = insert(connection, RepairRunRow).values(values).on_conflict_do_nothing()
+            if connection.execute(statement.returning(RepairRunRow.id)).first() is None:
                 raise rules.run_exists(run.id)
             _replace_patches(connection, run.id, run.patches)
 
@@ -81,7 +81,7 @@ class SqlRunStore:
                 set_={"owner": owner, "expires_at": values["expires_at"]},
                 where=or_(LeaseRow.expires_at <= now, LeaseRow.owner == owner),
             )
-            return connection.execute(statement).rowcount == 1
+            return connection.execute(statement.returning(LeaseRow.owner)).first() is not None
 
     def renew(self, run_id: str, owner: str, ttl_s: float) -> None:
         expires_at = self._clock() + timedelta(seconds=ttl_s)

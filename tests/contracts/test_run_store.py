@@ -1,0 +1,344 @@
+"""What every RunStore promises: the fake in memory, SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from apr.core.bug import Bug, RunnerKind, TestCommand, TestId
+from apr.core.errors import BadInputError, LeaseLostError
+from apr.core.patch import Hunk, Patch
+from apr.core.ports import RunStore
+from apr.core.report import (
+    CorrectnessLabel,
+    Frame,
+    Stage,
+    TestOutcome,
+    TestResult,
+    ValidationReport,
+    Verdict,
+)
+from apr.core.run import Budget, RankedPatch, RepairRun, RunStatus, Usage
+from apr.core.tree import SearchNode, SearchTree
+from apr.storage.engine import make_engine
+from apr.storage.memory import InMemoryRunStore
+from apr.storage.migrate import ensure_schema
+from apr.storage.store import SqlRunStore
+from apr.storage.tables import Base
+
+START = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
+ODD = "naïve \x00 \udc80\udcff \\u0000 \\ 💥\r\n"
+
+
+@dataclass
+class ManualClock:
+    """A clock that stands still until told otherwise."""
+
+    now: datetime = field(default=START)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture(scope="module")
+def postgres_engine(postgres_server: str) -> Iterator[Engine]:
+    engine = make_engine(postgres_server)
+    ensure_schema(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def store(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Iterator[RunStore]:
+    if request.param == "memory":
+        yield InMemoryRunStore(clock)
+        return
+    if request.param == "sqlite":
+        engine = make_engine(f"sqlite:///{tmp_path}/apr.db")
+        ensure_schema(engine)
+        yield SqlRunStore(engine, clock)
+        engine.dispose()
+        return
+    engine = request.getfixturevalue("postgres_engine")
+    yield SqlRunStore(engine, clock)
+    with engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
+
+
+def make_run(run_id: str = "r1", created_at: datetime = START) -> RepairRun:
+    command = TestCommand(RunnerKind.PYTEST, ("-x",), "/py", ("*.xml",), (("A", ODD),))
+    return RepairRun(
+        id=run_id,
+        bug=Bug(
+            f"/subject {ODD}", command, (TestId(ODD),), ("*.py",), "abc", ODD, "n", (("k", "v"),)
+        ),
+        settings={"nested": {"list": [1, 2.5, None, ODD]}},
+        seed=-(2**63),
+        status=RunStatus.QUEUED,
+        budget=Budget(candidates=None, seconds=1.5),
+        usage=Usage(1, 2, 3.5, 0.25, 2**40, 6),
+        created_at=created_at,
+    )
+
+
+def make_report(message: str = "", *, from_cache: bool = False) -> ValidationReport:
+    failure = TestResult(
+        TestId(f"t.py::{ODD}"), TestOutcome.FAILED, 0.1, ODD, (Frame("a.py", 3, ODD),), 7
+    )
+    results = (TestResult(TestId("t.py::ok"), TestOutcome.PASSED), failure)
+    return ValidationReport(
+        Verdict.STILL_FAILS,
+        Stage.TRIGGER,
+        1,
+        2,
+        3,
+        4,
+        5,
+        0.5,
+        1.25,
+        message,
+        results,
+        "b",
+        from_cache,
+    )
+
+
+def make_patch(number: int) -> Patch:
+    return Patch((Hunk(f"pkg/{ODD}.py", number, (ODD,), (f"new {number}\n", "\udc80\x00")),))
+
+
+def make_tree() -> SearchTree:
+    tree = SearchTree()
+    tree.add(SearchNode(0, None, Patch(), visits=5, total_value=-0.1))
+    tree.add(SearchNode(1, 0, make_patch(1), 1, 0.25, "op", 3, 1 / 3, 0.1, True, make_report("1")))
+    tree.add(SearchNode(2, 1, make_patch(2), 2, 0.5, ODD))
+    tree.add(SearchNode(3, 0, make_patch(3), 1, report=make_report("3", from_cache=True)))
+    tree.add(SearchNode(4, 1, make_patch(4), 2, report=make_report(ODD)))
+    return tree
+
+
+def test_a_run_comes_back_equal(store: RunStore) -> None:
+    run = replace(make_run(), patches=(RankedPatch(4, 1, ODD, "op", CorrectnessLabel.CORRECT),))
+    store.create_run(run)
+    assert store.get_run("r1") == run
+
+
+def test_a_time_of_another_zone_stays_the_same_instant(store: RunStore) -> None:
+    zone = timezone(timedelta(hours=9))
+    store.create_run(make_run(created_at=START.astimezone(zone)))
+    assert store.get_run("r1").created_at == START
+
+
+def test_a_run_cannot_be_created_twice(store: RunStore) -> None:
+    store.create_run(make_run())
+    with pytest.raises(BadInputError, match="already"):
+        store.create_run(make_run())
+
+
+@pytest.mark.parametrize("run_id", ["", "x" * 65, "a\nb", "a\x00"])
+def test_ids_that_cannot_be_typed_are_refused(store: RunStore, run_id: str) -> None:
+    with pytest.raises(BadInputError):
+        store.create_run(make_run(run_id))
+    with pytest.raises(BadInputError, match="no run"):
+        store.get_run(run_id)
+
+
+def test_a_run_is_found_by_the_start_of_its_id(store: RunStore) -> None:
+    for run_id in ("ab1", "ab12", "ac%", "Ad"):
+        store.create_run(make_run(run_id))
+    assert store.get_run("ab1").id == "ab1"
+    assert store.get_run("ac").id == "ac%"
+    with pytest.raises(BadInputError, match="ambiguous: it may mean ab1 or ab12"):
+        store.get_run("ab")
+    with pytest.raises(BadInputError, match="no run"):
+        store.get_run("ad")
+    with pytest.raises(BadInputError, match="no run"):
+        store.get_run("a%")
+
+
+def test_runs_are_listed_newest_first(store: RunStore) -> None:
+    for number in (2, 1, 3):
+        store.create_run(make_run(f"r{number}", START + timedelta(seconds=number)))
+    store.create_run(make_run("r0", START + timedelta(seconds=3)))
+    assert [run.id for run in store.list_runs()] == ["r3", "r0", "r2", "r1"]
+    assert [run.id for run in store.list_runs(limit=2, offset=1)] == ["r0", "r2"]
+
+
+def test_a_final_status_sets_the_end_and_resuming_clears_it(
+    store: RunStore, clock: ManualClock
+) -> None:
+    store.create_run(make_run())
+    clock.advance(5)
+    store.set_status("r1", RunStatus.FAILED, ODD)
+    run = store.get_run("r1")
+    assert (run.status, run.message) == (RunStatus.FAILED, ODD)
+    assert run.finished_at == START + timedelta(seconds=5)
+    store.set_status("r1", RunStatus.RUNNING)
+    assert store.get_run("r1").finished_at is None
+    assert store.get_run("r1").message == ""
+
+
+def test_usage_and_patches_replace_what_was_saved(store: RunStore) -> None:
+    store.create_run(make_run())
+    store.save_usage("r1", Usage(candidates=9))
+    store.save_patches("r1", [RankedPatch(1, 1, "a", "op"), RankedPatch(2, 2, "b", "op")])
+    better = [RankedPatch(3, 2, "y", "op"), RankedPatch(2, 1, "x", "op")]
+    store.save_patches("r1", better)
+    assert store.get_run("r1").usage == Usage(candidates=9)
+    assert store.get_run("r1").patches == (better[1], better[0])
+
+
+def test_a_tree_comes_back_equal(store: RunStore) -> None:
+    store.create_run(make_run())
+    assert store.load_tree("r1") == SearchTree()
+    tree = make_tree()
+    store.save_nodes("r1", tree.nodes)
+    assert store.load_tree("r1") == tree
+    assert store.load_tree("r1").nodes[1].children == [2, 4]
+
+
+def test_saving_nodes_again_updates_statistics_and_reports(store: RunStore) -> None:
+    store.create_run(make_run())
+    tree = make_tree()
+    store.save_nodes("r1", tree.nodes[:3])
+    store.save_nodes("r1", [])
+    tree.nodes[0].visits, tree.nodes[0].total_value = 9, 2.5
+    tree.nodes[2].report, tree.nodes[2].exhausted = make_report("late"), True
+    store.save_nodes("r1", [tree.nodes[4], tree.nodes[2], tree.nodes[3], tree.nodes[0]])
+    assert store.load_tree("r1") == tree
+
+
+def test_loaded_nodes_are_copies(store: RunStore) -> None:
+    store.create_run(make_run())
+    store.save_nodes("r1", make_tree().nodes)
+    store.load_tree("r1").nodes[0].visits = 99
+    assert store.load_tree("r1") == make_tree()
+
+
+def test_reports_are_found_by_patch_digest_and_kept_once(store: RunStore) -> None:
+    store.create_run(make_run())
+    twin = SearchNode(5, 0, make_patch(1), 1, report=make_report("1", from_cache=True))
+    store.save_nodes("r1", make_tree().nodes)
+    assert store.load_reports("r1") == {
+        make_patch(1).digest: make_report("1"),
+        make_patch(3).digest: make_report("3", from_cache=True),
+        make_patch(4).digest: make_report(ODD),
+    }
+    store.save_nodes("r1", [twin])
+    nodes = store.load_tree("r1").nodes
+    assert len(store.load_reports("r1")) == 3
+    assert (nodes[1].report, nodes[5].report) == (make_report("1"), twin.report)
+
+
+def test_runs_do_not_share_nodes_or_events(store: RunStore) -> None:
+    store.create_run(make_run("r1"))
+    store.create_run(make_run("r2"))
+    store.save_nodes("r1", make_tree().nodes)
+    store.append_event("r1", "a", {})
+    assert len(store.load_tree("r2")) == 0
+    assert store.load_reports("r2") == {}
+    assert list(store.events("r2")) == []
+
+
+def test_artifacts_come_back_and_are_replaced(store: RunStore) -> None:
+    store.create_run(make_run())
+    content = bytes(range(256)) * 100
+    store.save_artifact("r1", ODD, content)
+    store.save_artifact("r1", "copy", content)
+    store.save_artifact("r1", "empty", b"")
+    store.save_artifact("r1", "copy", b"other")
+    assert store.load_artifact("r1", ODD) == content
+    assert store.load_artifact("r1", "copy") == b"other"
+    assert store.load_artifact("r1", "empty") == b""
+    assert store.load_artifact("r1", "absent") is None
+
+
+def test_events_are_numbered_without_a_gap(store: RunStore, clock: ManualClock) -> None:
+    store.create_run(make_run())
+    first = store.append_event("r1", "run.started", {"text": ODD, "pair": (1, 2)})
+    assert (first.sequence, first.at, first.data) == (1, START, {"text": ODD, "pair": [1, 2]})
+    with pytest.raises(ValueError, match="JSON"):
+        store.append_event("r1", "bad", {"number": float("nan")})
+    clock.advance(1)
+    second = store.append_event("r1", "run.ended", {})
+    assert list(store.events("r1")) == [first, second]
+    assert list(store.events("r1", after=1)) == [second]
+
+
+def test_events_appended_at_once_have_distinct_consecutive_numbers(store: RunStore) -> None:
+    store.create_run(make_run())
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda n: store.append_event("r1", "n", {"n": n}), range(20)))
+    assert sorted(event.sequence for event in made) == list(range(1, 21))
+    assert [event.sequence for event in store.events("r1")] == list(range(1, 21))
+
+
+def test_a_run_has_one_owner_until_the_lease_ends(store: RunStore, clock: ManualClock) -> None:
+    store.create_run(make_run())
+    assert store.claim("r1", "a", 10)
+    assert not store.claim("r1", "b", 10)
+    assert store.claim("r1", "a", 10)
+    clock.advance(9.5)
+    store.renew("r1", "a", 10)
+    clock.advance(9.5)
+    assert not store.claim("r1", "b", 10)
+    clock.advance(0.5)
+    assert store.claim("r1", "b", 10)
+    with pytest.raises(LeaseLostError):
+        store.renew("r1", "a", 10)
+
+
+def test_only_the_owner_can_release(store: RunStore) -> None:
+    store.create_run(make_run())
+    store.claim("r1", "a", 10)
+    store.release("r1", "b")
+    assert not store.claim("r1", "b", 10)
+    store.release("r1", "a")
+    assert store.claim("r1", "b", 10)
+    with pytest.raises(LeaseLostError):
+        store.renew("r1", "a", 10)
+
+
+def test_of_many_claims_at_once_one_wins(store: RunStore) -> None:
+    store.create_run(make_run())
+    with ThreadPoolExecutor(6) as pool:
+        won = list(pool.map(lambda n: store.claim("r1", f"owner {n}", 10), range(24)))
+    assert won.count(True) == 1
+
+
+UNKNOWN: list[Callable[[RunStore], object]] = [
+    lambda s: s.claim("no", "a", 1),
+    lambda s: s.set_status("no", RunStatus.RUNNING),
+    lambda s: s.save_usage("no", Usage()),
+    lambda s: s.save_patches("no", []),
+    lambda s: s.save_nodes("no", make_tree().nodes),
+    lambda s: s.load_tree("no"),
+    lambda s: s.load_reports("no"),
+    lambda s: s.save_artifact("no", "n", b""),
+    lambda s: s.load_artifact("no", "n"),
+    lambda s: s.append_event("no", "k", {}),
+    lambda s: s.events("no"),
+]
+
+
+def test_a_run_nobody_created_is_bad_input_everywhere(store: RunStore) -> None:
+    for use in UNKNOWN:
+        with pytest.raises(BadInputError, match="there is no run 'no'"):
+            use(store)
+    with pytest.raises(LeaseLostError):
+        store.renew("no", "a", 1)
