@@ -214,7 +214,8 @@ FUNCTIONS = {
     ),
     "returned condition": (
         "def f(text):\n    depth = 0\n    for c in text:\n        depth += 1\n    return True\n",
-        "def f(text):\n    depth = 0\n    for c in text:\n        depth += 1\n    return depth == 0\n",
+        "def f(text):\n    depth = 0\n    for c in text:\n        depth += 1\n"
+        "    return depth == 0\n",
     ),
     "returned concatenation": (
         "def f(xs):\n    ys = list(xs)\n    return [x for x in xs]\n",
@@ -234,7 +235,8 @@ FUNCTIONS = {
     ),
     "mutable default": (
         "def f(x, xs=[]):\n    xs.append(x)\n    return xs\n",
-        "def f(x, xs=None):\n    if xs is None:\n        xs = []\n    xs.append(x)\n    return xs\n",
+        "def f(x, xs=None):\n    if xs is None:\n        xs = []\n    xs.append(x)\n"
+        "    return xs\n",
     ),
     "missing self": (
         "class A:\n    def f(self):\n        self.n = 1\n        return n\n",

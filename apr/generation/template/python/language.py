@@ -24,6 +24,7 @@ class PythonLanguage:
 
     def __init__(self, templates: dict[type[ast.AST], list[Template]] | None = None) -> None:
         self._templates = templates if templates is not None else families.ALL
+        self._last: _Everywhere | None = None
 
     def harvest(self, text: str) -> Ingredients:
         """The ingredients of one file; none when it does not parse."""
@@ -38,11 +39,17 @@ class PythonLanguage:
         if source is None:
             return
         shift = len(text) - len(source.text)
-        everywhere = _Everywhere(source, ingredients)
+        everywhere = self._everywhere(source, ingredients)
         for site, line in _sites(source, lines, everywhere):
             for template in self._templates.get(type(site.node), ()):
                 for rewrite in template.draft(site, site.node):
                     yield _edit(rewrite, template, line, shift)
+
+    def _everywhere(self, source: Source, ingredients: Ingredients) -> _Everywhere:
+        """Kept from the last call: one text is asked for in batches of lines."""
+        if not (self._last and self._last.is_about(source, ingredients)):
+            self._last = _Everywhere(source, ingredients)
+        return self._last
 
     def normalise(self, text: str) -> str | None:
         """The dumped statements without positions; None unless the text compiles."""
@@ -82,6 +89,10 @@ class _Everywhere:
         self._project = project
         self._file = harvest_nodes(source, source.nodes)
         self._known: dict[tuple[Function | None, tuple[str, ...]], Surroundings] = {}
+
+    def is_about(self, source: Source, project: Ingredients) -> bool:
+        """Made of exactly these objects."""
+        return self._source is source and self._project is project
 
     def of(self, node: ast.AST) -> Surroundings:
         """What the site `node` shares with its function and the expression scopes around it."""

@@ -10,6 +10,7 @@ import ast
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 
 from apr.generation.template.python.source import Function, Source
 
@@ -82,7 +83,7 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scope:
     """Names visible in one function (or at module level), nearest first.
 
@@ -97,7 +98,7 @@ class Scope:
     kinds: dict[str, Kind] = field(default_factory=dict)
     uses: dict[str, int] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def variables(self) -> tuple[str, ...]:
         """Local and enclosing names, then module names that hold values."""
         outer = [name for name in self.module if name not in self.callables]

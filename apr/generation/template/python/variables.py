@@ -12,6 +12,7 @@ from apr.generation.template.python.registry import Rewrite, Site, is_load, temp
 from apr.generation.template.python.scope import Kind, Scope
 
 _ATTRIBUTE = re.compile(r"\w+(\.\w+)+")
+_MOST_SUBSTITUTES = 25
 BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 RELATED = (
     ("any", "all"),
@@ -70,7 +71,7 @@ def substitutes(site: Site, name: str, wanted: Kind) -> list[tuple[str, float]]:
         distance = 1.0 if other in scope.local else 0.7 if other in scope.enclosing else 0.3
         likeness = 0.7 + 0.3 * similarity(name, other)
         found.append((other, distance * likeness * compatibility(scope, wanted, other)))
-    return found
+    return sorted(found, key=lambda each: -each[1])[:_MOST_SUBSTITUTES]
 
 
 @template("wrong-variable", 0.4, ast.Name)
