@@ -75,10 +75,10 @@ class RunSettings(BaseModel):
     """Wall-clock seconds that one execution of the whole suite may take."""
 
     floor_s: float = Field(default=0.5, gt=0)
-    """CPU seconds that every validation stage may use on top of `factor`."""
+    """CPU seconds that every test of a candidate may use on top of `factor`."""
 
-    factor: float = Field(default=10.0, ge=1)
-    """A stage may use so many times the CPU seconds that its tests took in the baseline."""
+    factor: float = Field(default=4.0, ge=1)
+    """A test may use so many times the seconds that it took in the baseline."""
 
     policy: PolicyName = "mcts"
     """Tree search, or plain enumeration of the generator's ranking."""

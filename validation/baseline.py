@@ -91,7 +91,7 @@ def make_baseline(bug: Bug, executions: Sequence[Execution], writes: bool) -> Ba
         passing=_with_outcome(stable, TestOutcome.PASSED),
         flaky=flaky,
         skipped=_with_outcome(stable, TestOutcome.SKIPPED, TestOutcome.XFAILED),
-        durations_s=_longest(executions),
+        durations_s={result.test: result.duration_s for result in first.results},
         duration_s=first.duration_s,
         repeats=len(executions),
         other_failing=tuple(result.test for result in others),
@@ -150,11 +150,3 @@ def _nothing_fails(total: int, flaky: tuple[TestId, ...]) -> str:
 
 def _with_outcome(results: Sequence[TestResult], *wanted: TestOutcome) -> tuple[TestId, ...]:
     return tuple(result.test for result in results if result.outcome in wanted)
-
-
-def _longest(executions: Sequence[Execution]) -> dict[TestId, float]:
-    longest: dict[TestId, float] = {}
-    for execution in executions:
-        for result in execution.results:
-            longest[result.test] = max(longest.get(result.test, 0.0), result.duration_s)
-    return longest

@@ -6,8 +6,8 @@ import queue
 import shutil
 import tempfile
 import warnings
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -39,15 +39,15 @@ MAX_SESSIONS = 6  # warm processes per worker; each holds an interpreter and the
 class ValidationSettings:
     """How candidates are judged.
 
-    `floor_s` and `factor`: a stage may use `floor_s` plus `factor` times what its tests took in
-    the baseline, in seconds of CPU time. `thorough_below_s`: a stage that took less than this in
-    the baseline runs to its end, for finer rewards; a slower one stops at the first failure.
+    `floor_s` and `factor`: a test may use `floor_s` plus `factor` times what it took in the
+    baseline, in seconds of CPU time. `thorough_s`: the quickest tests of a stage, as many as
+    together took so long in the baseline, run even after a failure, for finer rewards.
     """
 
     jobs: int = 1
     floor_s: float = 0.5
-    factor: float = 10.0
-    thorough_below_s: float = 1.0
+    factor: float = 4.0
+    thorough_s: float = 0.3
     limits: RunLimits = field(default_factory=RunLimits)
 
 
@@ -121,7 +121,9 @@ class StagedValidator:
         if self._pool is None:
             raise RuntimeError("the validator must be entered before use")
         futures = [self._pool.submit(self._validate_one, patch) for patch in patches]
-        return _results(futures)
+        reports = _results(futures)
+        self._plan.learn(reports)
+        return reports
 
     def _validate_one(self, patch: Patch) -> ValidationReport:
         worker = self._free.get()
@@ -162,22 +164,36 @@ class _Plan:
         self.can_select = can_select
         self._settings = settings
         self._tests_by_line = _index_coverage(matrix)
+        self._kills: Counter[TestId] = Counter()
+        self._hung = frozenset(
+            result.test for result in baseline.failing if result.outcome is TestOutcome.TIMEOUT
+        )
 
     def trigger_order(self) -> tuple[TestId, ...]:
-        """Tests that hung come last: they cost the most."""
+        """The tests that found most candidates out come first, then the quickest."""
         return tuple(
-            result.test
-            for result in sorted(
-                self.baseline.failing, key=lambda result: result.outcome is TestOutcome.TIMEOUT
+            sorted(
+                self.baseline.trigger_tests,
+                key=lambda test: (test in self._hung, -self._kills[test], self._expected_s([test])),
             )
         )
+
+    def learn(self, reports: Iterable[ValidationReport]) -> None:
+        """Remember which test ended the validation of each patch.
+
+        Called between batches, so that the order does not depend on which worker was faster.
+        """
+        for report in reports:
+            if report.stage is Stage.TRIGGER and report.results:
+                self._kills[report.results[-1].test] += 1
 
     def regression_stages(self, patch: Patch) -> list[tuple[Stage, tuple[TestId, ...]]]:
         """Regression tests that meet the patched lines, then all the others; never empty."""
         affected = self._affected(patch)
-        first = tuple(test for test in self.baseline.passing if test in affected)
-        rest = tuple(test for test in self.baseline.passing if test not in affected)
-        if self._expected_s(self.baseline.passing) < self._settings.thorough_below_s:
+        ordered = sorted(self.baseline.passing, key=lambda test: self._expected_s([test]))
+        first = tuple(test for test in ordered if test in affected)
+        rest = tuple(test for test in ordered if test not in affected)
+        if self._expected_s(ordered) < self._settings.thorough_s:
             first, rest = (), (*first, *rest)
         stages = ((Stage.AFFECTED, first), (Stage.FULL, rest))
         return [(stage, tests) for stage, tests in stages if tests]
@@ -190,20 +206,26 @@ class _Plan:
                 found.update(by_line.get(line, ()))
         return frozenset(found)
 
-    def limit_s(self, tests: Sequence[TestId]) -> float:
-        """CPU seconds that these tests may take together."""
-        expected = self._expected_s(tests) if self.can_select else self.baseline.duration_s
-        return self._settings.floor_s + self._settings.factor * expected
+    def limits_s(self, tests: Sequence[TestId]) -> list[float]:
+        """CPU seconds that each of these tests may take."""
+        settings = self._settings
+        if not self.can_select:
+            return [settings.floor_s + settings.factor * self.baseline.duration_s]
+        return [settings.floor_s + settings.factor * self._expected_s([test]) for test in tests]
 
-    def stop_after(self, tests: Sequence[TestId]) -> int:
-        """Failures after which a stage ends (0: never)."""
-        return 0 if self._expected_s(tests) < self._settings.thorough_below_s else 1
+    def thorough(self, tests: Sequence[TestId]) -> int:
+        """How many of the tests, which come quickest first, run even after a failure."""
+        total = 0.0
+        for count, test in enumerate(tests):
+            total += self._expected_s([test])
+            if total > self._settings.thorough_s:
+                return count
+        return len(tests)
 
     def _expected_s(self, tests: Sequence[TestId]) -> float:
         """What the tests took; those that hung in the baseline tell nothing about a fix."""
-        hung = {r.test for r in self.baseline.failing if r.outcome is TestOutcome.TIMEOUT}
         durations = self.baseline.durations_s
-        return sum(durations.get(test, 0.0) for test in tests if test not in hung)
+        return sum(durations.get(test, 0.0) for test in tests if test not in self._hung)
 
     def judge_complete(self, execution: Execution) -> ValidationReport:
         """Judge one execution of all tests."""
@@ -291,17 +313,17 @@ class _Worker:
         self, key: _SessionKey, collected: Sequence[TestId], tests: Sequence[TestId]
     ) -> Execution:
         """Run `tests` in the warm session; a patch that destroys it is tried once more alone."""
-        limit_s, stop_after = self._plan.limit_s(tests), self._plan.stop_after(tests)
+        limits_s, thorough = self._plan.limits_s(tests), self._plan.thorough(tests)
         died = ""
         for _ in range(2):
             session = self._session(key, collected)
             try:
-                return session.execute(tests, limit_s=limit_s, stop_after=stop_after)
+                return session.execute(tests, limits_s, thorough)
             except SandboxDiedError as error:
                 died = str(error)
                 self._close_session(key)
         message = f"the patch ended its test server: {died}"
-        return Execution((), None, completed=False, duration_s=limit_s, output=message)
+        return Execution((), None, completed=False, duration_s=0.0, output=message)
 
     def _session(self, key: _SessionKey, tests: Sequence[TestId]) -> TestSession:
         """The warm session whose fork point is the import of the first patched file."""

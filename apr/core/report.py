@@ -85,7 +85,8 @@ class Baseline:
     """The unpatched program's behaviour over repeated executions: the oracle.
 
     `failing` are the trigger tests, `passing` the regression tests; `flaky` ones changed their
-    outcome between executions and belong to neither. `durations_s` is each test's longest time.
+    outcome between executions and belong to neither. `durations_s` is each test's time, undisturbed
+    by coverage.
     `other_failing` fail too, but this repair is not asked to mend them.
     `writes_workspace` says that the tests create or change files in the subject's folder.
     """

@@ -118,9 +118,11 @@ class CommandSession:
         self._runner = runner
         self._workspace = workspace
 
-    def execute(self, tests: Sequence[TestId], *, limit_s: float, stop_after: int = 0) -> Execution:
+    def execute(
+        self, tests: Sequence[TestId], limits_s: Sequence[float], thorough: int
+    ) -> Execution:
         """See `TestSession.execute`."""
-        execution = self._runner.execute_all(self._workspace, limit_s)
+        execution = self._runner.execute_all(self._workspace, sum(limits_s))
         wanted = frozenset(tests)
         return Execution(
             results=tuple(r for r in execution.results if r.test in wanted),

@@ -171,16 +171,23 @@ class TestServer:
             if message.get("k") == "fatal":
                 raise EnvironmentUnusableError(str(message["m"]))
 
-    def execute(self, tests: Sequence[TestId], *, limit_s: float, stop_after: int = 0) -> Execution:
-        """Run `tests` in this order against what the workspace holds now.
-
-        `limit_s` is CPU time; on the wall clock four times as much is granted.
+    def execute(
+        self, tests: Sequence[TestId], limits_s: Sequence[float], thorough: int
+    ) -> Execution:
+        """See `TestSession.execute`. On the wall clock four times as much is granted.
 
         Raises:
             SandboxDiedError: when the server itself is gone.
         """
         self._count += 1
-        command = {"n": self._count, "tests": tests, "limit_s": limit_s, "stop_after": stop_after}
+        limit_s = sum(limits_s)
+        command = {
+            "n": self._count,
+            "tests": tests,
+            "limits": limits_s,
+            "limit_s": limit_s,
+            "thorough": thorough,
+        }
         self._process.send(json.dumps(command).encode() + b"\n")
         try:
             message = self._result(deadline=time.monotonic() + 5 * limit_s + 30)

@@ -22,7 +22,7 @@ def main() -> None:
     root = os.getcwd()
     _prepare_path(root)
     sys.dont_write_bytecode = not config.get("write_bytecode")
-    recorder = Recorder(channel, root, int(config.get("stop_after") or 0))
+    recorder = Recorder(channel, root)
     point = None
     if config["mode"] == "serve":
         watched = [os.path.join(root, path) for path in config["watched"]]

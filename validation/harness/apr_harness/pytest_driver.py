@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from apr_harness.forkpoint import ForkPoint
-from apr_harness.recorder import Alarm, Recorder, TestTimeoutError, describe, exit_now
+from apr_harness.recorder import Recorder, Selection, TestTimeoutError, describe, exit_now
 
 
 class Plugin:
@@ -17,8 +17,7 @@ class Plugin:
     def __init__(self, recorder: Recorder, config: dict[str, Any], point: ForkPoint | None) -> None:
         self.recorder = recorder
         self.paths: list[str] = config.get("paths") or []
-        self.tests: list[str] | None = config.get("tests")
-        self.alarm = Alarm(float(config.get("test_timeout_s") or 0))
+        self.selection = Selection(config)
         self.point = point
         self._phases: list[Any] = []
         self._timed_out = False
@@ -32,7 +31,7 @@ class Plugin:
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
             self.recorder.report(report.nodeid, "error", str(report.longrepr))
-        elif self.tests is not None and report.nodeid in self.tests:
+        elif report.nodeid in (self.selection.tests or ()):
             # A module whose import failed in the baseline is a trigger test itself.
             self.recorder.report(report.nodeid, "passed")
 
@@ -40,12 +39,7 @@ class Plugin:
     def pytest_collection_modifyitems(self, session: Any, config: Any, items: list[Any]) -> None:
         if self.point is not None:
             self.point.reach("end of collection")
-        if self.tests is not None:
-            order = {test: index for index, test in enumerate(self.tests)}
-            items[:] = sorted(
-                (item for item in items if item.nodeid in order),
-                key=lambda item: order[item.nodeid],
-            )
+        items[:] = self.selection.arrange(items, lambda item: item.nodeid)
         if self.point is None:
             self.recorder.channel.send(k="collected", ids=[item.nodeid for item in items])
         for item in items:
@@ -66,22 +60,22 @@ class Plugin:
         self.recorder.start(item.nodeid)
         yield
         self._finish(item)
-        if self.recorder.should_stop:
+        if self.selection.is_over(*self.recorder.counts):
             item.session.shouldstop = "enough failures"
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_setup(self, item: Any) -> Any:
-        with self.alarm:
+        with self.selection.alarm_for(item.nodeid):
             yield
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_call(self, item: Any) -> Any:
-        with self.alarm:
+        with self.selection.alarm_for(item.nodeid):
             yield
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_teardown(self, item: Any, nextitem: Any) -> Any:
-        with self.alarm:
+        with self.selection.alarm_for(item.nodeid):
             yield
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -144,8 +138,7 @@ def run(config: dict[str, Any], recorder: Recorder, point: ForkPoint | None) -> 
     if point is not None:
 
         def on_child(command: dict[str, Any]) -> None:
-            plugin.tests = command.get("tests")
-            recorder.stop_after = int(command.get("stop_after") or 0)
+            plugin.selection = Selection(command)
 
         point.on_child = on_child
     return int(pytest.main([*options(), *config["argv"]], plugins=[plugin]))

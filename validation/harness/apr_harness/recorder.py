@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 
 from apr_harness.channel import Channel, shorten
 
@@ -24,46 +24,87 @@ class TestTimeoutError(BaseException):
 class Alarm:
     """Interrupts the running test from a timer, again and again until it gives in.
 
-    Once a test has hung, the others get ten times the longest time a test has needed so far (but
-    at least `floor`), so that a suite full of endless loops is still seen through quickly.
+    The time is measured on the wall clock (`cpu` false) or as CPU time of this process. Once a
+    test has hung, the others get ten times the longest time a test has needed so far (but at
+    least `floor`), so that a suite full of endless loops is still seen through quickly.
     """
 
-    def __init__(self, seconds: float, floor: float = 1.0) -> None:
+    def __init__(self, seconds: float, cpu: bool = False, floor: float = 1.0) -> None:
         self.seconds = seconds
         self.floor = min(floor, seconds)
+        self._timer = signal.ITIMER_PROF if cpu else signal.ITIMER_REAL
+        self._signal = signal.SIGPROF if cpu else signal.SIGALRM
+        self._clock = time.process_time if cpu else time.perf_counter
         self._longest = 0.0
         self._armed_at = 0.0
 
     def _on_signal(self, *_: Any) -> None:
-        elapsed = time.perf_counter() - self._armed_at
-        raise TestTimeoutError(f"the test ran longer than {elapsed:.3g} s")
+        raise TestTimeoutError(f"the test ran longer than {self._elapsed():.3g} s")
+
+    def _elapsed(self) -> float:
+        return self._clock() - self._armed_at
 
     def __enter__(self) -> Alarm:
         if self.seconds > 0:
-            self._armed_at = time.perf_counter()
-            signal.signal(signal.SIGALRM, self._on_signal)
-            signal.setitimer(signal.ITIMER_REAL, self.seconds, 0.2)
+            self._armed_at = self._clock()
+            signal.signal(self._signal, self._on_signal)
+            signal.setitimer(self._timer, self.seconds, 0.2)
         return self
 
     def __exit__(self, *_: Any) -> None:
         if self.seconds <= 0:
             return
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        elapsed = time.perf_counter() - self._armed_at
+        signal.setitimer(self._timer, 0)
+        elapsed = self._elapsed()
         if elapsed < self.seconds:
             self._longest = max(self._longest, elapsed)
         else:
             self.seconds = min(self.seconds, max(self.floor, 10 * self._longest))
 
 
+class Selection:
+    """Which tests to run, in which order, how long each may take, and when to stop.
+
+    `tests` None means all. With `limits` given, each test has a limit of its own in CPU seconds.
+    The first `thorough` tests run whatever happens; after them, a failure ends the execution.
+    A test that runs out of its own limit ends it at once.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.tests: list[str] | None = config.get("tests")
+        limits = config.get("limits")
+        self.limits = dict(zip(self.tests or [], limits)) if limits else None
+        self.thorough = int(config.get("thorough") or 0)
+        self.alarm = Alarm(float(config.get("test_timeout_s") or 0))
+
+    def arrange(self, items: Iterable[Any], name: Callable[[Any], str]) -> list[Any]:
+        """Those of `items` that are selected, in the wanted order."""
+        if self.tests is None:
+            return list(items)
+        order = {test: index for index, test in enumerate(self.tests)}
+        chosen = [item for item in items if name(item) in order]
+        return sorted(chosen, key=lambda item: order[name(item)])
+
+    def alarm_for(self, test: str) -> Alarm:
+        """The alarm that is to go off while `test` runs."""
+        if self.limits is None:
+            return self.alarm
+        return Alarm(self.limits.get(test, 0.0), cpu=True)
+
+    def is_over(self, finished: int, failures: int, timeouts: int) -> bool:
+        """Nothing more needs to be known."""
+        if self.limits is None:
+            return False
+        return timeouts > 0 or (failures > 0 and finished >= self.thorough)
+
+
 class Recorder:
     """Collects the phases of one test at a time and sends its outcome when it is over."""
 
-    def __init__(self, channel: Channel, root: str, stop_after: int) -> None:
+    def __init__(self, channel: Channel, root: str) -> None:
         self.channel = channel
         self.root = os.path.realpath(root)
-        self.stop_after = stop_after
-        self.failures = 0
+        self.finished = self.failures = self.timeouts = 0
         self.on_test: Callable[[str], None] = lambda test: None
         self._started = 0.0
         self._relative: dict[str, str] = {}
@@ -96,8 +137,9 @@ class Recorder:
         duration: float = 0.0,
     ) -> None:
         """Send an outcome, also of something that never began (a module that does not import)."""
-        if outcome in ("failed", "error", "timeout"):
-            self.failures += 1
+        self.finished += 1
+        self.failures += outcome not in ("passed", "skipped", "xfailed")
+        self.timeouts += outcome == "timeout"
         self.channel.send(
             k="test",
             id=test,
@@ -109,9 +151,9 @@ class Recorder:
         )
 
     @property
-    def should_stop(self) -> bool:
-        """Enough failures were seen."""
-        return 0 < self.stop_after <= self.failures
+    def counts(self) -> tuple[int, int, int]:
+        """Tests finished, failed among them, and timed out among those."""
+        return self.finished, self.failures, self.timeouts
 
     def frames_of(self, traceback: Any) -> Frames:
         """The frames of a traceback inside the subject, outermost first, the middle cut out."""

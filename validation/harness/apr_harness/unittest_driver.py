@@ -7,7 +7,7 @@ import unittest
 from typing import Any, Iterator
 
 from apr_harness.forkpoint import ForkPoint
-from apr_harness.recorder import Alarm, Recorder, TestTimeoutError, describe
+from apr_harness.recorder import Recorder, Selection, TestTimeoutError, describe
 
 FIXTURE = re.compile(r"^(setUp|tearDown)(Class|Module) \((?P<owner>[^)]+)\)$")
 
@@ -15,10 +15,11 @@ FIXTURE = re.compile(r"^(setUp|tearDown)(Class|Module) \((?P<owner>[^)]+)\)$")
 class Result(unittest.TestResult):
     """Reports each test when it stops; a broken class or module fixture fails its tests."""
 
-    def __init__(self, recorder: Recorder, timeout: float, expected: list[str]) -> None:
+    def __init__(self, recorder: Recorder, selection: Selection, expected: list[str]) -> None:
         super().__init__()
         self.recorder = recorder
-        self.alarm = Alarm(timeout)
+        self.selection = selection
+        self.alarm = selection.alarm
         self.expected = expected
         self.reported: set[str] = set()
         self._state: tuple[str, str, list[Any], int] = ("passed", "", [], 0)
@@ -27,6 +28,7 @@ class Result(unittest.TestResult):
         super().startTest(test)
         self._state = ("passed", "", [], 0)
         self.recorder.start(test.id())
+        self.alarm = self.selection.alarm_for(test.id())
         self.alarm.__enter__()
 
     def stopTest(self, test: Any) -> None:  # noqa: N802
@@ -35,7 +37,7 @@ class Result(unittest.TestResult):
         outcome, message, frames, progress = self._state
         self.reported.add(test.id())
         self.recorder.finish(test.id(), outcome, message, frames, progress)
-        if self.recorder.should_stop:
+        if self.selection.is_over(*self.recorder.counts):
             self.stop()
 
     def _failed(self, outcome: str, test: Any, error: Any) -> None:
@@ -90,17 +92,11 @@ class Runner:
     def run(self, suite: Any) -> Result:
         if self.point is not None:
             self.point.reach("end of loading")
-        cases = list(_flatten(suite))
-        wanted = self.config.get("tests")
-        if wanted is not None:
-            order = {test: index for index, test in enumerate(wanted)}
-            cases = sorted(
-                (case for case in cases if case.id() in order), key=lambda case: order[case.id()]
-            )
+        selection = Selection(self.config)
+        cases = selection.arrange(_flatten(suite), lambda case: case.id())
         if self.point is None:
             self.recorder.channel.send(k="collected", ids=[case.id() for case in cases])
-        timeout = float(self.config.get("test_timeout_s") or 0)
-        result = Result(self.recorder, timeout, [case.id() for case in cases])
+        result = Result(self.recorder, selection, [case.id() for case in cases])
         unittest.TestSuite(cases).run(result)
         return result
 
@@ -119,8 +115,7 @@ def run(config: dict[str, Any], recorder: Recorder, point: ForkPoint | None) -> 
     if point is not None:
 
         def on_child(command: dict[str, Any]) -> None:
-            config["tests"] = command.get("tests")
-            recorder.stop_after = int(command.get("stop_after") or 0)
+            runner.config = command
 
         point.on_child = on_child
     unittest.main(

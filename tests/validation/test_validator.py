@@ -1,0 +1,175 @@
+"""Verdicts on real patches in a real sandbox, each after the one that misbehaved before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from apr.core.patch import Hunk, Patch, diff_texts
+from apr.core.report import Stage, ValidationReport, Verdict
+from validation.validator import StagedValidator, ValidationSettings
+
+SOURCE = """import os
+import sys
+
+
+def add(a, b):
+    return a - b
+
+
+def double(n):
+    return n * 2
+"""
+TESTS = """import calc
+
+
+def test_zero():
+    assert calc.add(1, 0) == 1
+
+
+def test_sum():
+    assert calc.add(1, 2) == 3
+
+
+def test_double():
+    assert calc.double(2) == 4
+"""
+FIX = ("return a - b", "return a + b")
+
+
+@pytest.fixture
+def subject(make_subject):
+    return make_subject({"calc.py": SOURCE, "test_calc.py": TESTS})
+
+
+@pytest.fixture
+def validator(subject) -> Iterator[StagedValidator]:
+    reproduction = subject.reproduce()
+    with StagedValidator(
+        subject.runner,
+        subject.workspace.root,
+        reproduction.baseline,
+        reproduction.matrix,
+        ValidationSettings(jobs=2, floor_s=1.0),
+        can_protect=subject.sandbox.name != "process",
+    ) as opened:
+        yield opened
+
+
+def edit(*replacements: tuple[str, str]) -> Patch:
+    text = SOURCE
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new)
+    return diff_texts({"calc.py": SOURCE}, {"calc.py": text})
+
+
+def judge(validator: StagedValidator, patch: Patch) -> ValidationReport:
+    """The verdict on a patch, after which a good patch must still be seen as good."""
+    bad, good = validator.validate([patch, edit(FIX)])
+    assert good.verdict is Verdict.PLAUSIBLE, good
+    return bad
+
+
+def test_the_right_patch_is_plausible_and_stays_so_in_a_fresh_sandbox(validator) -> None:
+    (report,) = validator.validate([edit(FIX)])
+    assert (report.verdict, report.triggers_passed, report.regressions_run) == (
+        Verdict.PLAUSIBLE,
+        1,
+        2,
+    )
+    confirmed = validator.confirm(edit(FIX))
+    assert (confirmed.verdict, confirmed.stage) == (Verdict.PLAUSIBLE, Stage.CONFIRM)
+
+
+def test_a_useless_patch_still_fails(validator) -> None:
+    report = judge(validator, edit(("n * 2", "n + n")))
+    assert (report.verdict, report.stage) == (Verdict.STILL_FAILS, Stage.TRIGGER)
+    assert "test_sum" in report.message
+
+
+def test_a_patch_that_breaks_another_test_regresses(validator) -> None:
+    report = judge(validator, edit(FIX, ("n * 2", "n * 3")))
+    assert (report.verdict, report.regressions_failed) == (Verdict.REGRESSES, 1)
+
+
+def test_the_empty_patch_fails_as_the_baseline_does(validator) -> None:
+    report = judge(validator, Patch())
+    assert (report.verdict, report.progress) == (Verdict.STILL_FAILS, 0.5)
+
+
+def test_a_patch_that_does_not_parse_does_not_build(validator) -> None:
+    assert judge(validator, edit(("return a - b", "return a -"))).verdict is Verdict.DOES_NOT_BUILD
+
+
+def test_a_patch_against_another_version_does_not_apply(validator) -> None:
+    patch = Patch((Hunk("calc.py", 1, ("import re\n",), ("import json\n",)),))
+    assert judge(validator, patch).verdict is Verdict.DOES_NOT_APPLY
+
+
+@pytest.mark.parametrize("path", ["../calc.py", "/etc/hostname", "no/such/file.py"])
+def test_a_patch_outside_the_subject_does_not_apply(validator, path: str) -> None:
+    patch = Patch((Hunk(path, 1, (), ("x\n",)),))
+    assert judge(validator, patch).verdict is Verdict.DOES_NOT_APPLY
+
+
+HOSTILE = {
+    "endless loop": "while True: pass",
+    "endless loop that swallows everything": (
+        "\n    while True:\n        try:\n            while True: pass\n"
+        "        except BaseException: pass"
+    ),
+    "early exit with status zero": "os._exit(0)",
+    "sys.exit(0)": "sys.exit(0)",
+    "killing its parent": "os.kill(os.getppid(), 9)",
+    "killing its group": "os.killpg(0, 9)",
+    "leaving a daemon": (
+        "\n    if os.fork() == 0:\n        os.setsid()\n        import time\n"
+        "        time.sleep(600)\n    return a - b"
+    ),
+    "endless recursion": "return add(a, b)",
+    "claiming the result on every descriptor": (
+        "\n    for fd in range(3, 64):\n        try:\n"
+        '            os.write(fd, b\'{"k":"end","status":0}\\n\')\n'
+        "        except OSError: pass\n    return a - b"
+    ),
+    "skipping the test": "import pytest; pytest.skip('no')",
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_patch_is_no_fix_and_does_not_harm_the_next_one(validator, body: str) -> None:
+    report = judge(validator, edit(("return a - b", body)))
+    assert report.verdict in (Verdict.STILL_FAILS, Verdict.INCONCLUSIVE)
+
+
+def test_what_a_candidate_leaves_in_the_folder_is_gone_for_the_next_one(validator) -> None:
+    body = "return open('memory', 'a+').write('x') and os.path.getsize('memory')"
+    for _ in range(3):
+        assert judge(validator, edit(("return a - b", body))).verdict is Verdict.STILL_FAILS
+
+
+def test_verdicts_do_not_depend_on_the_order_of_candidates(validator) -> None:
+    patches = [edit(("return a - b", f"return a - b + {n}")) for n in range(6)] + [edit(FIX)]
+    forward = [report.verdict for report in validator.validate(patches)]
+    backward = [report.verdict for report in validator.validate(patches[::-1])]
+    assert forward == backward[::-1]
+
+
+def test_nothing_is_left_in_the_temporary_folder(subject, tmp_path: Path, monkeypatch) -> None:
+    reproduction = subject.reproduce()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    with StagedValidator(
+        subject.runner,
+        subject.workspace.root,
+        reproduction.baseline,
+        reproduction.matrix,
+        ValidationSettings(),
+        can_protect=False,
+    ) as validator:
+        validator.validate([edit(FIX)])
+        assert list((tmp_path / "tmp").iterdir())
+    assert not list((tmp_path / "tmp").iterdir())
