@@ -160,6 +160,10 @@ typedef struct entry {
     struct entry *next;
 } Entry;
 
+struct pair {
+    int first, second; // by value
+};
+
 static Entry *buckets[CAPACITY];
 static int count = 0;
 
@@ -285,6 +289,27 @@ def test_offsets_are_characters_in_text_that_is_not_ascii(language: Language, te
     assert turned in {e.apply(text) for e in edits(language, text)}
     (start,) = {e.start for e in edits(language, text) if e.template == "comparison-swap"}
     assert text[start] == "<"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "EXPORT int f(int a) { return a < 1; }\n",
+        "EXPORT char *f(EXPORT char *a) { return a < 1; }\n",
+        "int f(int a) { FOR_EACH(b, list) { a += b; } return a < 1; }\n",
+    ],
+)
+def test_macros_of_c_are_no_syntax_errors(text: str) -> None:
+    wanted = text.replace("< 1", "<= 1")
+    assert C.normalise(wanted) is not None
+    assert wanted in {e.apply(text) for e in edits(C, text)}
+
+
+@pytest.mark.parametrize(
+    "text", ["int f() { return a b; }", "int f(int a) { g(a) }", "int f(int a) { g(a) return 1; }"]
+)
+def test_other_errors_in_c_remain_errors(text: str) -> None:
+    assert C.normalise(text) is None
 
 
 def test_bytes_that_are_no_utf8_are_left_alone() -> None:

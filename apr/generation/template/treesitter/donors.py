@@ -68,7 +68,10 @@ def _adaptations(context: Context, donor: Node, node: Node) -> Iterator[tuple[st
         return
     for name in dict.fromkeys(use.text for use in uses if not foreign or use.text in foreign):
         spans = [use for use in uses if use.text == name]
+        settable = any(context.is_target(span) for span in spans)
         for code, likelihood in _substitutes(context, spans[0], node, name in foreign):
+            if settable and not code.isidentifier():
+                continue
             yield _replaced(donor, spans, code), likelihood
 
 

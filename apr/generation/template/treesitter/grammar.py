@@ -21,8 +21,9 @@ class Grammar:
     """Node kinds and field names by role; templates know roles only, never kinds.
 
     Roles shared by all three grammars have defaults. `opaque` nodes are atoms whose inner white
-    space matters. `zero` is the value a function of unknown type returns early.
-    `pairs` are groups of library names that are easily confused with each other.
+    space matters. `zero` is the value a function of unknown type returns early. `preprocessed`
+    sources may hold macros that the grammar cannot know. `pairs` are groups of library names
+    that are easily confused with each other.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Grammar:
     real_cast: str
     extremes: tuple[str, ...]
     pairs: tuple[tuple[str, ...], ...]
+    preprocessed: bool = False
     negation_operand: str = "argument"
     member_object: str = "object"
     member_name: str = "property"
@@ -293,6 +295,7 @@ C = Grammar(
         ("sin", "cos", "tan"),
         ("fgetc", "getc", "getchar"),
     ),
+    preprocessed=True,
     subscript_object="argument",
     member_object="argument",
     member_name="field",

@@ -67,7 +67,7 @@ class TreeSitterLanguage:
     def chunks(self, text: str) -> Sequence[tuple[int, int]]:
         """The top-level declarations, each with the space and comments that follow it."""
         root = _tree(text, self.grammar)
-        starts = [child.start for child in root.children[1:]] if root is not None else []
+        starts = [c.start for c in root.children[1:] if c.named] if root is not None else []
         return list(zip([0, *starts], [*starts, len(text)], strict=True))
 
 

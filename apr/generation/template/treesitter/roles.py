@@ -13,6 +13,7 @@ ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "**"})
 _NAME_ROLES = frozenset({"name", "field", "property", "declarator", "key", "label", "constructor"})
 _NAME_HOLDERS = frozenset(
     [
+        "ERROR",
         "formal_parameters",
         "inferred_parameters",
         "scoped_identifier",

@@ -145,6 +145,9 @@ def _in_pattern(target: Node, first: int, at: Node, grammar: Grammar) -> Iterato
 
 
 def _type_text(holder: Node) -> str:
+    behind_macro = next((child for child in holder.children if child.kind == "ERROR"), None)
+    if behind_macro is not None:
+        return behind_macro.text
     declared = holder.part("type")
     if declared is None and holder.kind == "spread_parameter":
         declared = next((c for c in holder.named_children if c.kind != "modifiers"), None)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _SPACES = re.compile(r"\s+")
 _LAYOUT = re.compile(r"(?<![\w$]) | (?![\w$])")
+_DECLARING = frozenset(
+    {"function_definition", "declaration", "parameter_declaration", "field_declaration"}
+)
 _DEEPEST = 5000  # levels; tens of thousands crash, sources written by people have dozens
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 
@@ -77,7 +80,37 @@ def parse(text: str, grammar: Grammar) -> Node | None:
 
 def _root(text: str, grammar: Grammar) -> ParsedNode | None:
     root = _parser(grammar).parse(_shadow(text).encode("ascii")).root_node
-    return None if root.has_error or _is_bottomless(root) else root
+    broken = root.has_error and not (grammar.preprocessed and _errs_by_macro(root))
+    return None if broken or _is_bottomless(root) else root
+
+
+def _errs_by_macro(root: ParsedNode) -> bool:
+    """Whether each error is only a macro that the preprocessor would have replaced.
+
+    That is a word too many before a declarator (`EXPORT int f(void)`), or a semicolon too few
+    after a call that opens a block (`FOR_EACH(x, xs) { ... }`).
+    """
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.is_error or node.is_missing:
+            if not _is_macro(node):
+                return False
+        elif node.has_error:
+            stack.extend(node.children)
+    return True
+
+
+def _is_macro(error: ParsedNode) -> bool:
+    parent = error.parent
+    if parent is None:
+        return False
+    if error.is_error:
+        only_word = [child.type for child in error.children] == ["identifier"]
+        return only_word and parent.type in _DECLARING
+    block = parent.next_sibling
+    opens = block is not None and block.type == "compound_statement"
+    return opens and parent.type == "expression_statement" and parent.child_count == 2
 
 
 def _is_bottomless(root: ParsedNode) -> bool:
