@@ -41,12 +41,13 @@ _ADVICE = (
 
 
 def make_engine(url: str) -> Engine:
-    """An engine for any SQLAlchemy URL; SQLite with WAL, foreign keys and a patient lock.
+    """An engine for SQLite (with WAL, foreign keys and a patient lock) or PostgreSQL.
 
     The folder of an SQLite file is created. Nothing connects yet.
 
     Raises:
-        StoreError: when the URL cannot be parsed, its driver is absent, or its folder refused.
+        StoreError: when the URL cannot be parsed or names another kind, its driver is
+            absent, or its folder is refused.
     """
     parsed = _parse(url)
     try:
@@ -72,6 +73,11 @@ def _parse(url: str) -> URL:
         ) from None
     if parsed.drivername in ("postgres", "postgresql"):
         return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername.partition("+")[0] not in ("sqlite", "postgresql"):
+        raise StoreError(
+            f"{parsed.drivername} databases are not supported: set APR_DATABASE_URL to an SQLite"
+            " or PostgreSQL URL"
+        )
     return parsed
 
 

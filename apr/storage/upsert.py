@@ -8,8 +8,6 @@ from typing import Any, Protocol, cast
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from apr.core.errors import StoreError
-from apr.storage.engine import describe
 from apr.storage.tables import Base
 
 
@@ -22,12 +20,7 @@ _DIALECTS = {"sqlite": cast("_Inserts", sqlite), "postgresql": cast("_Inserts", 
 
 def insert(connection: Connection, row: type[Base]) -> postgresql.Insert:
     """An insert statement that knows `on_conflict_do_update` and `on_conflict_do_nothing`."""
-    dialect = _DIALECTS.get(connection.dialect.name)
-    if dialect is None:
-        raise StoreError(
-            f"{describe(connection.engine.url)} is neither SQLite nor PostgreSQL:"
-            " set APR_DATABASE_URL to one of them"
-        )
+    dialect = _DIALECTS[connection.dialect.name]
     return dialect.insert(cast("Table", row.__table__))
 
 

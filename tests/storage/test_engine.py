@@ -80,3 +80,9 @@ def test_a_url_that_cannot_be_parsed_is_not_repeated() -> None:
     with pytest.raises(StoreError, match="cannot be parsed") as caught:
         make_engine("postgres//user:s3cret@host")
     assert "s3cret" not in str(caught.value)
+
+
+def test_another_kind_of_database_is_refused_before_anything_is_created() -> None:
+    with pytest.raises(StoreError, match="mysql databases are not supported") as caught:
+        make_engine("mysql://user:s3cret@host/db")
+    assert "s3cret" not in str(caught.value)
