@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from apr.cli.details import RunDetails, load_details, run_document
 from apr.cli.guard import RunInterruptedError
-from apr.cli.output import PatchFormat, emit, emit_json, emit_rich, err_console
+from apr.cli.output import PatchFormat, emit, emit_json, emit_rich, err_console, explain
 from apr.cli.progress import reporting
 from apr.cli.summary import render_patches, render_summary
+from apr.cli.text import one_line
 from apr.core.errors import BadInputError, ExitCode
 from apr.core.run import RepairRun, RunStatus
 
@@ -78,10 +79,9 @@ def report(
     details = load_details(service, run)
     emit_result(details, form, output)
     if not quiet:
-        console = err_console()
-        console.print(render_summary(details, exit_code(run)))
+        explain(render_summary(details, exit_code(run)))
         if output is not None and (run.patches or form is not PatchFormat.DIFF):
-            console.print(f"written to {output}", soft_wrap=True)
+            err_console().print(f"written to {one_line(output)}", soft_wrap=True)
 
 
 def emit_result(details: RunDetails, form: PatchFormat, output: Path | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -67,10 +67,22 @@ def emit_rich(*renderables: RenderableType, output: Path | None = None) -> None:
         console = Console(highlight=False, markup=False)
     else:
         console = Console(highlight=False, markup=False, color_system=None, width=FILE_WIDTH)
+    emit(_render(console, renderables), output)
+
+
+def explain(*renderables: RenderableType) -> None:
+    """Write renderables to stderr: words about the result, not the result."""
+    console = err_console()
+    console.file.write(_render(console, renderables))
+    console.file.flush()
+
+
+def _render(console: Console, renderables: Sequence[RenderableType]) -> str:
     with console.capture() as capture:
         for renderable in renderables:
             console.print(renderable)
-    emit(capture.get(), output)
+    text = capture.get()
+    return text if console.is_terminal else "\n".join(map(str.rstrip, text.split("\n")))
 
 
 def emit_json(document: Mapping[str, Any], output: Path | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -85,8 +85,7 @@ def describe_event(kind: str, data: Mapping[str, Any]) -> str | None:
     if kind == "baseline":
         return describe_baseline(data)
     if kind == "locations":
-        top = ", ".join(one_line(place) for place in data["top"][:3])
-        return f"{count(data['count'], 'suspicious statement')}: {top}{'…' if top else 'none'}"
+        return describe_locations(data["count"], data["top"][:3])
     if kind == "plausible":
         return f"plausible patch: {one_line(data['origin'])} (node {data['node']})"
     return f"warning: {one_line(data['message'])}" if kind == "warning" else None
@@ -113,6 +112,13 @@ def describe_baseline(data: Mapping[str, Any]) -> str:
         if data.get(key) or key in ("failing", "passing")
     ]
     return f"tests: {', '.join(parts)}, in {duration(data['duration_s'])}"
+
+
+def describe_locations(number: int, top: Sequence[str]) -> str:
+    """How many suspects there are, and the first of them."""
+    names = ", ".join(one_line(place) for place in top)
+    more = "…" if number > len(top) else ""
+    return f"{count(number, 'suspicious statement')}: {names}{more}"
 
 
 def describe_search(search: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from apr.cli.execution import choose_format, emit_result, execute, exit_code, re
 from apr.cli.output import Format, PatchFormat, check_output, emit_json, emit_rich, err_console
 from apr.cli.request import find_run_id, open_service
 from apr.cli.summary import render_patches, render_summary
-from apr.cli.text import count, duration, one_line, shorten
+from apr.cli.text import count, duration, first_line, one_line, shorten
 from apr.core.run import RepairRun, RunStatus
 
 STATUS_STYLES = {
@@ -48,8 +48,8 @@ def render_runs(runs: Sequence[RepairRun]) -> Table:
     table.add_column("run", no_wrap=True)
     table.add_column("began (UTC)", no_wrap=True)
     table.add_column("status", no_wrap=True)
-    table.add_column("plausible", justify="right")
-    table.add_column("candidates", justify="right")
+    table.add_column("patches", justify="right", no_wrap=True)
+    table.add_column("tried", justify="right", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("bug", overflow="ellipsis", no_wrap=True)
     for run in runs:
@@ -128,8 +128,8 @@ def _render_triggers(details: RunDetails) -> list[RenderableType]:
     for title in ("trigger test", "outcome", "message"):
         table.add_column(title, overflow="fold")
     for result in details.baseline.failing:
-        last = one_line(result.message.strip().rsplit("\n", 1)[-1])
-        row = (one_line(result.test), result.outcome.value, shorten(last, 200))
+        said = shorten(first_line(result.message), 200)
+        row = (one_line(result.test), result.outcome.value, said)
         table.add_row(*(Text(cell) for cell in row))
     return [Text(), table]
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apr.cli.details import RunDetails, changed_places
-from apr.cli.text import count, duration, one_line, printable, shorten
+from apr.cli.text import count, duration, first_line, one_line, printable, shorten
 from apr.core.errors import ExitCode
 from apr.core.patch import split_lines
 from apr.core.report import Baseline
@@ -93,7 +93,7 @@ def summary_rows(details: RunDetails) -> Iterator[Row]:
 
 def _failing_rows(baseline: Baseline) -> Iterator[Row]:
     for index, result in enumerate(baseline.failing[:SHOWN_TESTS]):
-        said = one_line(result.message.strip().rsplit("\n", 1)[-1])
+        said = first_line(result.message)
         said = f": {shorten(said, _MESSAGE_LENGTH)}" if said else ""
         yield "" if index else "failed", one_line(result.test) + said
     more = len(baseline.failing) - SHOWN_TESTS
