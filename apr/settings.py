@@ -74,7 +74,7 @@ class RunSettings(BaseModel):
     suite_timeout_s: float = Field(default=3600.0, gt=0)
     """Wall-clock seconds that one execution of the whole suite may take."""
 
-    floor_s: float = Field(default=0.5, gt=0)
+    floor_s: float = Field(default=0.25, gt=0)
     """CPU seconds that every test of a candidate may use on top of `factor`."""
 
     factor: float = Field(default=4.0, ge=1)

@@ -45,7 +45,7 @@ class ValidationSettings:
     """
 
     jobs: int = 1
-    floor_s: float = 0.5
+    floor_s: float = 0.25
     factor: float = 4.0
     thorough_s: float = 0.3
     limits: RunLimits = field(default_factory=RunLimits)

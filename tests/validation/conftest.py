@@ -48,9 +48,9 @@ class Subject:
 MakeSubject = Callable[..., Subject]
 
 
-@pytest.fixture
-def make_subject(tmp_path: Path) -> MakeSubject:
-    """`make_subject({path: text}, kind=…, argv=…)`."""
+@pytest.fixture(scope="module")
+def make_subject(tmp_path_factory: pytest.TempPathFactory) -> MakeSubject:
+    """`make_subject({path: text}, kind=…, argv=…)`, each in a folder of its own."""
 
     def make(
         files: Mapping[str, str],
@@ -58,6 +58,7 @@ def make_subject(tmp_path: Path) -> MakeSubject:
         argv: tuple[str, ...] = (),
         junit: tuple[str, ...] = (),
     ) -> Subject:
-        return Subject(tmp_path, files, TestCommand(kind, argv, sys.executable, junit))
+        folder = tmp_path_factory.mktemp("subject")
+        return Subject(folder, files, TestCommand(kind, argv, sys.executable, junit))
 
     return make

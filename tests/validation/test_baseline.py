@@ -163,7 +163,7 @@ def test_nothing_failing_is_bad_input(make_subject) -> None:
 
 def test_a_syntax_error_in_the_subject_is_bad_input(make_subject) -> None:
     files = {"calc.py": "def add(:\n", "test_calc.py": "import calc\n\ndef test_a():\n    pass\n"}
-    with pytest.raises(BadInputError, match="does not parse: .*SyntaxError"):
+    with pytest.raises(BadInputError, match=r"does not parse: .*SyntaxError"):
         make_subject(files).reproduce()
 
 

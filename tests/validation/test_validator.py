@@ -39,14 +39,19 @@ def test_double():
 FIX = ("return a - b", "return a + b")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def subject(make_subject):
     return make_subject({"calc.py": SOURCE, "test_calc.py": TESTS})
 
 
-@pytest.fixture
-def validator(subject) -> Iterator[StagedValidator]:
-    reproduction = subject.reproduce()
+@pytest.fixture(scope="module")
+def reproduction(subject):
+    return subject.reproduce()
+
+
+@pytest.fixture(scope="module")
+def validator(subject, reproduction) -> Iterator[StagedValidator]:
+    """One for all tests, so that each patch also meets what the ones before left behind."""
     with StagedValidator(
         subject.runner,
         subject.workspace.root,
@@ -158,8 +163,9 @@ def test_verdicts_do_not_depend_on_the_order_of_candidates(validator) -> None:
     assert forward == backward[::-1]
 
 
-def test_nothing_is_left_in_the_temporary_folder(subject, tmp_path: Path, monkeypatch) -> None:
-    reproduction = subject.reproduce()
+def test_nothing_is_left_in_the_temporary_folder(
+    subject, reproduction, tmp_path: Path, monkeypatch
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
     with StagedValidator(

@@ -1,0 +1,53 @@
+# The same commands everywhere: a newcomer's first minute, a developer's check, and CI.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+
+.PHONY: help demo test check format bench test-docker clean
+
+help:  ## What can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
+
+demo: $(VENV)/.base-ready  ## Set up, then repair the three bugs of the bundled project
+	@sh benchmarks/demo/run.sh $(BIN)/apr
+
+test: $(VENV)/.dev-ready check  ## Set up, then check and run the whole test suite
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+check: $(VENV)/.dev-ready  ## Format, lint, types, direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev-ready  ## Rewrite the code in the project's style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev-ready  ## Measure; see benchmarks/README.md for the subjects it needs
+	$(BIN)/python -m benchmarks
+
+test-docker: $(VENV)/.dev-ready  ## The sandbox contract against the engine at DOCKER_HOST
+	@test -n "$$APR_TEST_IMAGE" || { echo "name an image with Python in APR_TEST_IMAGE" >&2; exit 2; }
+	$(BIN)/python -m pytest tests/contracts/test_sandbox.py
+
+clean:  ## Remove what the targets above have made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "APR needs Python 3.11 or later; set PYTHON=/path/to/python3.11" >&2; exit 3; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || sh .ci/apt python3-venv
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.base-ready: pyproject.toml | $(VENV)/.created
+	@sh .ci/apt git:git bwrap:bubblewrap
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev-ready: pyproject.toml | $(VENV)/.base-ready
+	@sh .ci/apt pg_ctl:postgresql javac:default-jdk-headless
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	@touch $@
