@@ -51,7 +51,7 @@ def _alike(body: str) -> list[str]:
     if len(body) == 1:
         return [body.swapcase()]
     cased = [body.lower(), body.upper(), body.capitalize(), body.strip(), body[:-2], body[2:]]
-    spaced = [f"{body} ", f" {body}"]
+    spaced = [f"{body} ", f" {body}", f"{body.strip()} ", f" {body.strip()}"]
     shorter = [body[:i] + body[i + 1 :] for i in range(min(len(body), 10))]
     return list(dict.fromkeys([*cased[:4], *shorter, *spaced, *cased[4:]]))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from apr.generation.template.edits import Edit, similarity
 from apr.generation.template.treesitter.context import Context
 from apr.generation.template.treesitter.donors import adapted_donors_for, donors_for
-from apr.generation.template.treesitter.scope import INTEGER, REAL, TRUTH, UNKNOWN
+from apr.generation.template.treesitter.scope import INTEGER, REAL, TRUTH, UNKNOWN, Variable
 from apr.generation.template.treesitter.syntax import Node
 
 _JUMPS = frozenset({"break_statement", "continue_statement"})
@@ -195,6 +195,32 @@ def update_variable(context: Context, node: Node) -> Iterator[Edit]:
             yield from context.insert_after(node, code, "update-variable", 0.18)
 
 
+def order_elements(context: Context, node: Node) -> Iterator[Edit]:
+    """A sequence sorted or reversed before the statement that goes on to use it."""
+    if not context.is_statement(node) or not context.in_block(node):
+        return
+    used = {inner.text for inner in node.walk() if context.is_variable(inner)}
+    for variable in context.variables(node)[:8]:
+        if variable.name in used and not variable.is_constant:
+            for code in _orderings(context, variable):
+                yield from context.insert_before(node, code, "order-elements", 0.16)
+
+
+def _orderings(context: Context, variable: Variable) -> tuple[str, ...]:
+    name, family = variable.name, variable.family
+    if context.grammar.name == "javascript" and family == UNKNOWN:
+        return (f"{name}.sort((a, b) => a - b);", f"{name}.reverse();", f"{name}.sort();")
+    if context.grammar.name != "java":
+        return ()
+    if family.endswith("[]"):
+        return (f"java.util.Arrays.sort({name});",)
+    if "List<" in family:
+        library = "java.util.Collections"
+        backwards = f"{name}.sort({library}.reverseOrder());"
+        return (f"{library}.sort({name});", f"{library}.reverse({name});", backwards)
+    return ()
+
+
 def _ends_flow(node: Node) -> bool:
     return node.kind in _JUMPS or node.kind in ("return_statement", "throw_statement")
 
@@ -231,4 +257,5 @@ TEMPLATES = (
     return_value,
     add_return,
     update_variable,
+    order_elements,
 )
