@@ -6,7 +6,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Block = list[ast.stmt]
@@ -109,7 +109,7 @@ class Source:
         _, end = self.span(node)
         return self.line_start(first_line(node)), self.line_end(end)
 
-    @property
+    @cached_property
     def indent_unit(self) -> str:
         """One level of indentation as the file writes it."""
         for node in self.nodes:

@@ -225,6 +225,14 @@ def _query(site: Site, node: ast.stmt) -> str:
 
 
 def _donors(site: Site, node: ast.stmt) -> list[tuple[str, float]]:
+    """Adapted donors for this place with weights in (0, 1], the best 40."""
+    known = site.around.cache.setdefault("donors", {})
+    if node not in known:
+        known[node] = _find_donors(site, node)
+    return list(known[node])
+
+
+def _find_donors(site: Site, node: ast.stmt) -> list[tuple[str, float]]:
     own = site.text(node)
     found: dict[str, float] = {}
     for code in list(site.around.near.statements)[:12]:
@@ -253,6 +261,7 @@ def add_else(site: Site, node: ast.If) -> Iterator[Rewrite]:
         yield from site.insert_after(node, f"else:\n\t{code}", 0.5 * weight)
 
 
+_MOST_VARIABLES = 20
 _NAME = re.compile(r"(?<![\w.'\"])[A-Za-z_]\w*")
 
 
@@ -272,7 +281,7 @@ def _adapted(site: Site, code: str, most: int, only_foreign: bool = False) -> It
         return
     for name in foreign or [each for each in names if each in scope.local]:
         pattern = re.compile(rf"(?<![\w.'\"]){name}(?!\w)")
-        others = [each for each in scope.variables if each != name]
+        others = [each for each in scope.variables[:_MOST_VARIABLES] if each != name]
         others.sort(key=lambda each: -compatibility(scope, scope.kind(name), each))
         for other in others[:most]:
             yield pattern.sub(other, code, count=0 if foreign else 1)
