@@ -161,6 +161,12 @@ ONLY_JAVASCRIPT = [
     ("division", "return a / b;", "return Math.floor(a / b);"),
     ("order-elements", "return xs[0];", "xs.sort((a, b) => a - b); return xs[0];"),
     ("part-of-text", "g(s);", "g(s.slice(1));"),
+    (
+        "leave-early",
+        "if (a) { throw new Error('a'); } s.trim();",
+        "if (a) { throw new Error('a'); } if (s == null) throw new Error('a'); s.trim();",
+    ),
+    ("constant", "return { a: 1 };", "return { a: 2 };"),
     ("member-access", "return a.b;", "return a?.b;"),
     ("convert", "return a + b;", "return Number(a) + b;"),
     ("initial-value", "let i = 0;", "let i = -Infinity;"),
@@ -223,3 +229,9 @@ def test_template_for_javascript(template: str, buggy: str, fixed: str) -> None:
 @pytest.mark.parametrize(("template", "buggy", "fixed"), ONLY_C)
 def test_template_for_c(template: str, buggy: str, fixed: str) -> None:
     assert C.normalise(c(fixed)) in results(C, c(buggy), template)
+
+
+def test_a_void_function_is_left_without_a_value() -> None:
+    before = "void f(char *s) { while (1) { s[0] = 0; } }"
+    after = "void f(char *s) { while (1) { if (s == NULL) return; s[0] = 0; } }"
+    assert C.normalise(after) in results(C, before, "leave-early")

@@ -56,6 +56,8 @@ def guard_statement(context: Context, node: Node) -> Iterator[Edit]:
     """`if (c) s` for the statement `s`, with conditions from the file and checks for null."""
     if node.kind not in _GUARDED or not context.is_statement(node):
         return
+    if node.kind != "expression_statement" and context.ends_function(node):
+        return
     for code, likelihood in (*_null_checks(context, node), *_atoms(context, node)):
         new = f"if ({code}) {{ {node.text} }}" if _dangles(node) else f"if ({code}) {node.text}"
         yield from context.edit(node, new, "guard-statement", 0.4 * likelihood)
@@ -194,10 +196,13 @@ def _dereferenced(context: Context, node: Node) -> list[str]:
 
 
 def _exits(context: Context, node: Node) -> list[tuple[str, float]]:
+    """The ways to leave the loop or the function early at a node, with priors."""
     exits = [("continue;", 0.35), ("break;", 0.3)] if context.in_loop(node) else []
-    return [*exits, *((f"return {v};", p) for v, p in context.results(node)[:4])] or [
-        ("return;", 0.35)
-    ]
+    throws = [n.text for n in context.file_statements if n.kind == "throw_statement"]
+    fitting = [code for code in dict.fromkeys(throws) if context.fits(code, node)]
+    exits += [(code, 0.25) for code in fitting[:2]]
+    returns = [(f"return {value};", prior) for value, prior in context.results(node)[:4]]
+    return [*exits, *(returns or [("return;", 0.35)])]
 
 
 def _operand(context: Context, condition: Node, connective: str) -> str:

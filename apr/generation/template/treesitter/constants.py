@@ -204,7 +204,7 @@ def _integer(text: str) -> int | None:
 
 def _is_label(node: Node) -> bool:
     holder = node.parent
-    return holder is not None and holder.kind in ("enumerator", "array_declarator", "pair")
+    return node.field == "key" or (holder is not None and holder.kind == "enumerator")
 
 
 TEMPLATES = (

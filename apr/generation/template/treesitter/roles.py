@@ -147,6 +147,15 @@ class Roles:
         parent = node.parent
         return parent is not None and parent.kind in self.grammar.blocks | self.grammar.cases
 
+    def is_last(self, node: Node) -> bool:
+        """Whether no statement follows the node in its block."""
+        return node.parent is not None and node.parent.named_children[-1] is node
+
+    def ends_function(self, node: Node) -> bool:
+        """Whether the node is what a function, when it comes that far, ends with."""
+        function = self.function_of(node)
+        return function is not None and node.parent is function.part("body") and self.is_last(node)
+
     def conditions(self, node: Node) -> Node | None:
         """The bare condition of an if, loop or ternary."""
         condition = node.part("condition")

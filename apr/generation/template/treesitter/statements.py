@@ -33,9 +33,12 @@ def insert_statement(context: Context, node: Node) -> Iterator[Edit]:
     """A statement of the function, the file or the project, before or after the statement."""
     if not context.is_statement(node) or not context.in_block(node):
         return
+    is_last = context.is_last(node)
     for code, prior in (*donors_for(context, node), *adapted_donors_for(context, node)):
-        yield from context.insert_before(node, code, "insert-statement", prior)
-        if not _ends_flow(node):
+        leaves = code.startswith(("return", "throw"))
+        if not leaves:
+            yield from context.insert_before(node, code, "insert-statement", prior)
+        if not _ends_flow(node) and (is_last or not leaves):
             yield from context.insert_after(node, code, "insert-statement", prior)
 
 
@@ -58,9 +61,8 @@ def jump(context: Context, node: Node) -> Iterator[Edit]:
         other = "continue;" if node.kind == "break_statement" else "break;"
         yield from context.edit(node, other, "jump", 0.5)
     elif node.kind == "expression_statement" and context.in_block(node):
-        last = node.parent is not None and node.parent.named_children[-1] is node
         in_case = node.parent is not None and node.parent.kind in context.grammar.cases
-        if last and (in_case or context.in_loop(node)):
+        if context.is_last(node) and (in_case or context.in_loop(node)):
             prior = 0.55 if in_case else 0.2
             yield from context.insert_after(node, "break;", "jump", prior)
 
