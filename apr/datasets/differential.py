@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -21,7 +22,8 @@ CHILD_SCRIPT = Path(__file__).with_name("differential_child.py")
 
 Execute = Callable[[bytes, float], bytes]
 """Runs `CHILD_SCRIPT` with one request line on its standard input, within so many seconds, and
-returns what it wrote on standard output; what it wrote before a kill counts."""
+returns what it wrote on standard output; what it wrote before a kill counts. With PYTHONHASHSEED=0
+in its environment the child need not start itself anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def process_execute(python: str = sys.executable) -> Execute:
             done = subprocess.run(
                 [python, "-B", str(CHILD_SCRIPT)],
                 input=request,
+                env={**os.environ, "PYTHONHASHSEED": "0"},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 timeout=timeout_s,

@@ -171,10 +171,17 @@ def serve(request: Mapping[str, Any], out: TextIO) -> None:
 
 
 def _limit_resources(memory_mib: int) -> None:
-    limit = memory_mib * 1024 * 1024
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (16 * 1024 * 1024,) * 2)
+    """Lower the limits; a sandbox around this process may have set tighter ones."""
+    mib = 1024 * 1024
+    wanted = {
+        resource.RLIMIT_AS: memory_mib * mib,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: 16 * mib,
+    }
+    for kind, limit in wanted.items():
+        _, hard = resource.getrlimit(kind)
+        lowest = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(kind, (lowest, lowest))
 
 
 def _raise_timeout(*_args: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from apr.core.report import CorrectnessLabel
 from apr.datasets.cases import Case, NodeRef, NodeSpec
 from apr.datasets.differential import (
+    CHILD_SCRIPT,
     Comparison,
     Difference,
     Limits,
@@ -155,6 +158,25 @@ def test_the_caller_runs_the_child() -> None:
     )
     sources = ["reference" in request["source"] for request in requests]
     assert sources == [True, False]
+
+
+def test_child_runs_within_tighter_limits_of_its_sandbox() -> None:
+    request = {
+        "source": "def f(n):\n    return n\n",
+        "entry_point": "f",
+        "cases": [Case((5,)).to_json()],
+        "call_limit_s": 1.0,
+        "memory_mib": 1024,
+        "stop_at_timeout": True,
+    }
+    command = f'ulimit -f 2048 -v 524288; exec "{sys.executable}" "{CHILD_SCRIPT}"'
+    done = subprocess.run(
+        ["sh", "-c", command],
+        input=json.dumps(request).encode() + b"\n",
+        capture_output=True,
+        timeout=20,
+    )
+    assert done.stdout == b'{"value": 5}\n{"done": true}\n'
 
 
 @pytest.mark.parametrize(
