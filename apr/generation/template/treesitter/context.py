@@ -8,50 +8,17 @@ from functools import cached_property
 
 from apr.generation.template.edits import DonorIndex, Edit, Ingredients
 from apr.generation.template.treesitter.families import Families
-from apr.generation.template.treesitter.grammar import Grammar
+from apr.generation.template.treesitter.grammar import Grammar, kinds
 from apr.generation.template.treesitter.roles import COMPARISONS, CONNECTIVES, Call
 from apr.generation.template.treesitter.scope import INTEGER, REAL, TEXT, TRUTH, UNKNOWN
 from apr.generation.template.treesitter.syntax import Node
 
 _FREE_NAME = re.compile(r"(?<![\w$.>])[A-Za-z_$][\w$]*(?!\s*\(|[\w$])")
 _QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'")
-_WORDS = frozenset(
-    [
-        "true",
-        "false",
-        "null",
-        "undefined",
-        "this",
-        "super",
-        "new",
-        "return",
-        "if",
-        "else",
-        "break",
-        "continue",
-        "throw",
-        "instanceof",
-        "typeof",
-        "in",
-        "of",
-        "NULL",
-        "sizeof",
-        "int",
-        "long",
-        "double",
-        "float",
-        "char",
-        "boolean",
-        "void",
-        "let",
-        "const",
-        "var",
-        "final",
-        "length",
-        "await",
-        "Infinity",
-        "NaN",
-    ]
+_WORDS = kinds(
+    "true false null undefined this super new return if else break continue throw "
+    "instanceof typeof in of NULL sizeof int long double float char boolean void let "
+    "const var final length await Infinity NaN"
 )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 
-def _kinds(names: str) -> frozenset[str]:
+def kinds(names: str) -> frozenset[str]:
+    """The words of a blank-separated list."""
     return frozenset(names.split())
 
 
-_STATEMENTS = _kinds(
+_STATEMENTS = kinds(
     "expression_statement return_statement break_statement continue_statement if_statement "
     "for_statement while_statement do_statement throw_statement try_statement switch_statement "
     "labeled_statement"
@@ -61,16 +62,16 @@ class Grammar:
     subscript_object: str = "object"
     for_initializer: str = "initializer"
     for_update: str = "update"
-    binaries: frozenset[str] = field(default=_kinds("binary_expression"))
-    unaries: frozenset[str] = field(default=_kinds("unary_expression"))
-    updates: frozenset[str] = field(default=_kinds("update_expression"))
-    parentheses: frozenset[str] = field(default=_kinds("parenthesized_expression"))
-    casts: frozenset[str] = field(default=_kinds("cast_expression"))
+    binaries: frozenset[str] = field(default=kinds("binary_expression"))
+    unaries: frozenset[str] = field(default=kinds("unary_expression"))
+    updates: frozenset[str] = field(default=kinds("update_expression"))
+    parentheses: frozenset[str] = field(default=kinds("parenthesized_expression"))
+    casts: frozenset[str] = field(default=kinds("cast_expression"))
     dereferences: frozenset[str] = field(default=frozenset())
-    identifiers: frozenset[str] = field(default=_kinds("identifier"))
-    truths: frozenset[str] = field(default=_kinds("true false"))
-    nulls: frozenset[str] = field(default=_kinds("null null_literal undefined"))
-    other_expressions: frozenset[str] = field(default=_kinds("this"))
+    identifiers: frozenset[str] = field(default=kinds("identifier"))
+    truths: frozenset[str] = field(default=kinds("true false"))
+    nulls: frozenset[str] = field(default=kinds("null null_literal undefined"))
+    other_expressions: frozenset[str] = field(default=kinds("this"))
     statements: frozenset[str] = field(default=_STATEMENTS)
 
     @property
@@ -120,29 +121,29 @@ JAVA = Grammar(
     name="java",
     module="tree_sitter_java",
     suffixes=(".java",),
-    opaque=_kinds("string_literal character_literal"),
-    comments=_kinds("line_comment block_comment"),
-    calls=_kinds("method_invocation"),
-    creations=_kinds("object_creation_expression"),
-    members=_kinds("field_access"),
-    subscripts=_kinds("array_access"),
-    integers=_kinds(
+    opaque=kinds("string_literal character_literal"),
+    comments=kinds("line_comment block_comment"),
+    calls=kinds("method_invocation"),
+    creations=kinds("object_creation_expression"),
+    members=kinds("field_access"),
+    subscripts=kinds("array_access"),
+    integers=kinds(
         "decimal_integer_literal hex_integer_literal octal_integer_literal binary_integer_literal"
     ),
-    floats=_kinds("decimal_floating_point_literal hex_floating_point_literal"),
-    strings=_kinds("string_literal character_literal"),
-    assignments=_kinds("assignment_expression"),
-    ternaries=_kinds("ternary_expression"),
-    blocks=_kinds("block constructor_body program class_body enum_body interface_body"),
-    cases=_kinds("switch_block_statement_group"),
-    functions=_kinds("method_declaration constructor_declaration"),
-    lambdas=_kinds("lambda_expression"),
-    declarations=_kinds("local_variable_declaration"),
-    loops=_kinds(
+    floats=kinds("decimal_floating_point_literal hex_floating_point_literal"),
+    strings=kinds("string_literal character_literal"),
+    assignments=kinds("assignment_expression"),
+    ternaries=kinds("ternary_expression"),
+    blocks=kinds("block constructor_body program class_body enum_body interface_body"),
+    cases=kinds("switch_block_statement_group"),
+    functions=kinds("method_declaration constructor_declaration"),
+    lambdas=kinds("lambda_expression"),
+    declarations=kinds("local_variable_declaration"),
+    loops=kinds(
         "for_statement enhanced_for_statement while_statement do_statement "
         "try_with_resources_statement catch_clause"
     ),
-    types=_kinds(
+    types=kinds(
         "integral_type floating_point_type boolean_type type_identifier generic_type array_type"
     ),
     null="null",
@@ -180,11 +181,11 @@ JAVA = Grammar(
     subscript_object="array",
     for_initializer="init",
     statements=_STATEMENTS
-    | _kinds(
+    | kinds(
         "local_variable_declaration enhanced_for_statement switch_expression "
         "try_with_resources_statement synchronized_statement assert_statement yield_statement"
     ),
-    other_expressions=_kinds(
+    other_expressions=kinds(
         "this instanceof_expression array_creation_expression method_reference"
     ),
 )
@@ -193,26 +194,26 @@ JAVASCRIPT = Grammar(
     name="javascript",
     module="tree_sitter_javascript",
     suffixes=(".js", ".mjs", ".cjs", ".jsx"),
-    opaque=_kinds("string template_string regex jsx_text"),
-    comments=_kinds("comment html_comment"),
-    calls=_kinds("call_expression"),
-    creations=_kinds("new_expression"),
-    members=_kinds("member_expression"),
-    subscripts=_kinds("subscript_expression"),
-    integers=_kinds("number"),
+    opaque=kinds("string template_string regex jsx_text"),
+    comments=kinds("comment html_comment"),
+    calls=kinds("call_expression"),
+    creations=kinds("new_expression"),
+    members=kinds("member_expression"),
+    subscripts=kinds("subscript_expression"),
+    integers=kinds("number"),
     floats=frozenset(),
-    strings=_kinds("string"),
-    assignments=_kinds("assignment_expression augmented_assignment_expression"),
-    ternaries=_kinds("ternary_expression"),
-    blocks=_kinds("statement_block program class_body"),
-    cases=_kinds("switch_case switch_default"),
-    functions=_kinds(
+    strings=kinds("string"),
+    assignments=kinds("assignment_expression augmented_assignment_expression"),
+    ternaries=kinds("ternary_expression"),
+    blocks=kinds("statement_block program class_body"),
+    cases=kinds("switch_case switch_default"),
+    functions=kinds(
         "function_declaration function_expression method_definition "
         "generator_function_declaration generator_function"
     ),
-    lambdas=_kinds("arrow_function"),
-    declarations=_kinds("lexical_declaration variable_declaration"),
-    loops=_kinds("for_statement for_in_statement while_statement do_statement catch_clause"),
+    lambdas=kinds("arrow_function"),
+    declarations=kinds("lexical_declaration variable_declaration"),
+    loops=kinds("for_statement for_in_statement while_statement do_statement catch_clause"),
     types=frozenset(),
     null="null",
     zero="undefined",
@@ -245,8 +246,8 @@ JAVASCRIPT = Grammar(
         ("call", "apply"),
     ),
     for_update="increment",
-    statements=_STATEMENTS | _kinds("lexical_declaration variable_declaration for_in_statement"),
-    other_expressions=_kinds(
+    statements=_STATEMENTS | kinds("lexical_declaration variable_declaration for_in_statement"),
+    other_expressions=kinds(
         "this super array object template_string regex await_expression function_expression"
     ),
 )
@@ -255,24 +256,24 @@ C = Grammar(
     name="c",
     module="tree_sitter_c",
     suffixes=(".c", ".h"),
-    opaque=_kinds("string_literal char_literal system_lib_string preproc_arg"),
-    comments=_kinds("comment"),
-    calls=_kinds("call_expression"),
+    opaque=kinds("string_literal char_literal system_lib_string preproc_arg"),
+    comments=kinds("comment"),
+    calls=kinds("call_expression"),
     creations=frozenset(),
-    members=_kinds("field_expression"),
-    subscripts=_kinds("subscript_expression"),
-    integers=_kinds("number_literal"),
+    members=kinds("field_expression"),
+    subscripts=kinds("subscript_expression"),
+    integers=kinds("number_literal"),
     floats=frozenset(),
-    strings=_kinds("string_literal char_literal"),
-    assignments=_kinds("assignment_expression"),
-    ternaries=_kinds("conditional_expression"),
-    blocks=_kinds("compound_statement translation_unit"),
-    cases=_kinds("case_statement"),
-    functions=_kinds("function_definition"),
+    strings=kinds("string_literal char_literal"),
+    assignments=kinds("assignment_expression"),
+    ternaries=kinds("conditional_expression"),
+    blocks=kinds("compound_statement translation_unit"),
+    cases=kinds("case_statement"),
+    functions=kinds("function_definition"),
     lambdas=frozenset(),
-    declarations=_kinds("declaration"),
-    loops=_kinds("for_statement while_statement do_statement"),
-    types=_kinds("primitive_type sized_type_specifier type_identifier"),
+    declarations=kinds("declaration"),
+    loops=kinds("for_statement while_statement do_statement"),
+    types=kinds("primitive_type sized_type_specifier type_identifier"),
     null="NULL",
     zero="0",
     equalities=(("==", "!="),),
@@ -299,9 +300,9 @@ C = Grammar(
     subscript_object="argument",
     member_object="argument",
     member_name="field",
-    statements=_STATEMENTS | _kinds("declaration goto_statement"),
-    dereferences=_kinds("pointer_expression"),
-    other_expressions=_kinds("sizeof_expression compound_literal_expression"),
+    statements=_STATEMENTS | kinds("declaration goto_statement"),
+    dereferences=kinds("pointer_expression"),
+    other_expressions=kinds("sizeof_expression compound_literal_expression"),
 )
 
 GRAMMARS: tuple[Grammar, ...] = (JAVA, JAVASCRIPT, C)

@@ -4,36 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from apr.generation.template.treesitter.grammar import Grammar
+from apr.generation.template.treesitter.grammar import Grammar, kinds
 from apr.generation.template.treesitter.syntax import Node
 
 COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!=", "===", "!=="})
 CONNECTIVES = frozenset({"&&", "||"})
 ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "**"})
 _NAME_ROLES = frozenset({"name", "field", "property", "declarator", "key", "label", "constructor"})
-_NAME_HOLDERS = frozenset(
-    [
-        "ERROR",
-        "formal_parameters",
-        "inferred_parameters",
-        "scoped_identifier",
-        "marker_annotation",
-        "annotation",
-        "array_pattern",
-        "object_pattern",
-        "rest_pattern",
-        "assignment_pattern",
-        "import_declaration",
-        "package_declaration",
-        "import_specifier",
-        "export_specifier",
-        "import_clause",
-        "enumerator",
-        "class_heritage",
-        "preproc_defined",
-        "method_reference",
-        "namespace_import",
-    ]
+_NAME_HOLDERS = kinds(
+    "ERROR formal_parameters inferred_parameters scoped_identifier marker_annotation "
+    "annotation array_pattern object_pattern rest_pattern assignment_pattern "
+    "import_declaration package_declaration import_specifier export_specifier "
+    "import_clause enumerator class_heritage preproc_defined method_reference "
+    "namespace_import"
 )
 
 
