@@ -459,6 +459,16 @@ def test_bottomless_source_is_refused_instead_of_crashing() -> None:
     assert C.normalise(f"int a[] = {{{','.join(['1'] * 40000)}}};") is not None
 
 
+def test_unusual_syntax_leads_to_valid_edits() -> None:
+    text = (
+        "for (;;) { x.f(y); this[k](y); q()(z); if (y) break; }\n"
+        "const A = ({ x, y }) => <b className='a'>{x + 1} text {y ? <i>é</i> : null}</b>;\n"
+    )
+    found = edits(JAVASCRIPT, text)
+    assert found
+    assert [e for e in found if JAVASCRIPT.normalise(e.apply(text)) is None] == []
+
+
 def test_the_parser_is_loaded_only_when_it_is_needed() -> None:
     code = (
         "import sys, apr.generation.template.treesitter as t; "

@@ -14,7 +14,7 @@ from apr.generation.template.treesitter.syntax import Node
 def wrong_method(context: Context, node: Node) -> Iterator[Edit]:
     """Another name for the call: library pairs, names seen on the receiver, then in the file."""
     call = context.call(node)
-    if call is None:
+    if call is None or not call.name.text.isidentifier():
         return
     names: dict[str, float] = {}
     for group in context.grammar.pairs:
@@ -28,7 +28,7 @@ def wrong_method(context: Context, node: Node) -> Iterator[Edit]:
     names.pop(call.name.text, None)
     ranked = sorted(names.items(), key=lambda pair: -pair[1])
     for code, prior in ranked[:12]:
-        if prior > 0:
+        if prior > 0 and code.isidentifier():
             yield from context.edit(call.name, code, "wrong-method", prior)
 
 

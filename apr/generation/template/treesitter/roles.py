@@ -144,6 +144,8 @@ class Roles:
         condition = node.part("condition")
         if condition is None or not condition.named or node.kind.startswith("switch"):
             return None
+        if condition.kind == "empty_statement":
+            return None
         if condition.kind in self.grammar.parentheses:
             inner = condition.named_children
             return inner[0] if len(inner) == 1 else None
