@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from apr.core.bug import Bug
+from apr.core.coverage import CoverageMatrix
 from apr.core.location import SuspiciousLocation
 from apr.core.patch import Patch, render_diff
 from apr.core.ports import Generator, PatchValidator, RepairContext
-from apr.core.report import Baseline, ValidationReport
+from apr.core.report import Baseline, TestOutcome, ValidationReport
 from apr.core.run import Budget, RankedPatch, Usage
 from apr.core.tree import SearchTree
 from apr.localization.given import parse_location
@@ -97,18 +98,31 @@ def describe_baseline(baseline: Baseline) -> dict[str, Any]:
 
 
 def _locations(
-    subject: PreparedSubject, settings: RunSettings, matrix: Any, baseline: Baseline
+    subject: PreparedSubject,
+    settings: RunSettings,
+    matrix: CoverageMatrix | None,
+    baseline: Baseline,
 ) -> tuple[SuspiciousLocation, ...]:
     if settings.locations:
         given = (parse_location(text, subject.sources) for text in settings.locations)
         return tuple(suspect for suspects in given for suspect in suspects)
     return localize(
-        matrix,
+        matrix and _relevant(matrix, baseline),
         baseline.failing,
         subject.sources,
         formula=settings.formula,
         limit=settings.max_locations,
     )
+
+
+def _relevant(matrix: CoverageMatrix, baseline: Baseline) -> CoverageMatrix:
+    """The matrix without the word of tests that fail for another reason, or now and then."""
+    silent = frozenset((*baseline.other_failing, *baseline.flaky))
+    results = tuple(
+        replace(result, outcome=TestOutcome.SKIPPED) if result.test in silent else result
+        for result in matrix.results
+    )
+    return replace(matrix, results=results)
 
 
 def repair(
