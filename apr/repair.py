@@ -18,7 +18,7 @@ from apr.core.tree import SearchTree
 from apr.localization.given import parse_location
 from apr.localization.localize import localize
 from apr.search.budget import BudgetMeter
-from apr.search.loop import SearchResult, SearchStep, StopReason, search
+from apr.search.loop import SearchObserver, SearchResult, StopReason, search
 from apr.search.reward import TestReward
 from apr.search.settings import Policy, SearchSettings
 from apr.settings import RunSettings
@@ -134,7 +134,7 @@ def repair(
     seed: int,
     generator: Generator,
     known: Known,
-    observer: Callable[[SearchStep], bool],
+    observer: SearchObserver,
     notify: Notify,
 ) -> Repair:
     """Search for patches that make the trigger tests pass, and confirm and rank what is found."""
