@@ -21,7 +21,7 @@ class TemplateSettings:
     """
 
     suspiciousness_exponent: float = 1.0
-    repetition_exponent: float = 0.3
+    repetition_exponent: float = 0.35
     line_exponent: float = 0.0
     lines_per_batch: int = 40
     related_bonus: float = 2.0

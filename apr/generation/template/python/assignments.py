@@ -51,7 +51,7 @@ def bound_expression(site: Site, node: ast.expr) -> Iterator[Rewrite]:
                 yield from site.replace(node, f"{function}({name}, {text})", 0.5)
 
 
-@template("accumulate", 0.2, ast.Assign)
+@template("accumulate", 0.12, ast.Assign)
 def accumulate(site: Site, node: ast.Assign) -> Iterator[Rewrite]:
     """`x = v` becomes `x += v`, `x -= v`, `x *= v`."""
     if _target(site, node) is None:

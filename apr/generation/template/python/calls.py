@@ -60,7 +60,7 @@ def reorder_arguments(site: Site, node: ast.Call) -> Iterator[Rewrite]:
         yield from _with_arguments(site, node, [texts[-1], *texts[:-1]], 0.4)
 
 
-@template("drop-argument", 0.1, ast.Call)
+@template("drop-argument", 0.12, ast.Call)
 def drop_argument(site: Site, node: ast.Call) -> Iterator[Rewrite]:
     texts = _argument_texts(site, node)
     for index in range(len(texts)):
@@ -73,7 +73,7 @@ def drop_argument(site: Site, node: ast.Call) -> Iterator[Rewrite]:
         yield from site.replace(node, f"{head}({', '.join(rest)})", 0.8)
 
 
-@template("add-argument", 0.1, ast.Call)
+@template("add-argument", 0.12, ast.Call)
 def add_argument(site: Site, node: ast.Call) -> Iterator[Rewrite]:
     texts = _argument_texts(site, node)
     for extra in _KEYWORDS.get(callee(node), ()):

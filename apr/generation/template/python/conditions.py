@@ -57,7 +57,7 @@ def weaken(site: Site, node: ast.expr) -> Iterator[Rewrite]:
                 yield from site.replace(node, f"{fit(atom, 3)} or {text}", weight)
 
 
-@template("strengthen-condition", 0.2, *_BOOLEAN)
+@template("strengthen-condition", 0.13, *_BOOLEAN)
 def strengthen(site: Site, node: ast.expr) -> Iterator[Rewrite]:
     """`cond` becomes `atom and cond`."""
     if _is_condition(site, node) and not isinstance(node, ast.Constant):

@@ -50,7 +50,7 @@ def flip_truth(site: Site, node: ast.Constant) -> Iterator[Rewrite]:
             yield from site.replace(node, text, weight)
 
 
-@template("string-case", 0.15, ast.Constant)
+@template("string-case", 0.2, ast.Constant)
 def change_string(site: Site, node: ast.Constant) -> Iterator[Rewrite]:
     value = node.value
     if not isinstance(value, str) or isinstance(site.parent, ast.JoinedStr):
@@ -105,7 +105,7 @@ def constant_to_variable(site: Site, node: ast.Constant) -> Iterator[Rewrite]:
             yield from site.replace(node, f"len({name})", 0.4)
 
 
-@template("empty-collection", 0.12, ast.List, ast.Call, ast.Set, ast.Tuple)
+@template("empty-collection", 0.18, ast.List, ast.Call, ast.Set, ast.Tuple)
 def fill_collection(site: Site, node: ast.expr) -> Iterator[Rewrite]:
     """An empty collection that should hold one element: `[]` becomes `[x]`, `[[]]`, `[0]`."""
     if isinstance(node, ast.Call):
@@ -122,7 +122,7 @@ def fill_collection(site: Site, node: ast.expr) -> Iterator[Rewrite]:
             yield from site.replace(node, literal, 0.5)
 
 
-@template("element", 0.1, ast.List, ast.Tuple, ast.Set)
+@template("element", 0.12, ast.List, ast.Tuple, ast.Set)
 def change_elements(site: Site, node: ast.List | ast.Tuple | ast.Set) -> Iterator[Rewrite]:
     """Swap neighbours in a display, or drop one of its elements."""
     if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load) or len(node.elts) < 2:

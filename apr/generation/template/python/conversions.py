@@ -83,7 +83,7 @@ def _is_value(site: Site, node: ast.expr) -> bool:
     return not (isinstance(node, ast.Name) and site.scope.kind(node.id) is Kind.CALLABLE)
 
 
-@template("wrap-call", 0.2, *EXPRESSIONS)
+@template("wrap-call", 0.13, *EXPRESSIONS)
 def wrap(site: Site, node: ast.expr) -> Iterator[Rewrite]:
     """The value needs converting: `xs` becomes `list(xs)`, `n` becomes `abs(n)`."""
     if not _is_value(site, node):

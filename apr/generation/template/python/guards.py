@@ -49,7 +49,7 @@ def guard_raise(site: Site, node: ast.stmt) -> Iterator[Rewrite]:
                 yield from site.insert_before(node, f"if {atom}:\n\traise {error}", likely)
 
 
-@template("wrap-in-if", 0.12, ast.Assign, ast.AugAssign, ast.Expr, ast.Return, ast.For, ast.While)
+@template("wrap-in-if", 0.08, ast.Assign, ast.AugAssign, ast.Expr, ast.Return, ast.For, ast.While)
 def wrap_in_if(site: Site, node: ast.stmt) -> Iterator[Rewrite]:
     """Execute the statement only if an atom holds."""
     code = site.statement_text(node)

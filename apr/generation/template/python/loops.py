@@ -98,7 +98,7 @@ def bound_loop(site: Site, node: ast.While) -> Iterator[Rewrite]:
         yield from site.replace(node.test, name, 1.0 if name in emptied else 0.4)
 
 
-@template("loop-progress", 0.3, ast.While)
+@template("loop-progress", 0.45, ast.While)
 def advance(site: Site, node: ast.While) -> Iterator[Rewrite]:
     """The loop never changes what it tests: update that variable at the end of its body."""
     stored = {

@@ -66,7 +66,7 @@ def replace_symbol(
         yield Rewrite(match.start(), match.end(), new, weight)
 
 
-@template("arithmetic-operator", 0.3, ast.BinOp)
+@template("arithmetic-operator", 0.25, ast.BinOp)
 def swap_arithmetic(site: Site, node: ast.BinOp) -> Iterator[Rewrite]:
     symbol = SYMBOLS.get(type(node.op))
     is_format = isinstance(node.op, ast.Mod) and site.kind(node.left) is Kind.STRING
@@ -113,7 +113,7 @@ def swap_boolean(site: Site, node: ast.BoolOp) -> Iterator[Rewrite]:
     yield from site.replace(node, fit(text, level))
 
 
-@template("operand-swap", 0.12, ast.BinOp)
+@template("operand-swap", 0.2, ast.BinOp)
 def swap_operands(site: Site, node: ast.BinOp) -> Iterator[Rewrite]:
     commutes = isinstance(node.op, (ast.Mult, ast.BitAnd, ast.BitOr, ast.BitXor))
     numeric = Kind.NUMBER in (site.kind(node.left), site.kind(node.right))

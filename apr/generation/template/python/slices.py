@@ -9,7 +9,7 @@ from apr.generation.template.python.registry import Rewrite, Site, is_load, temp
 from apr.generation.template.python.scope import Kind
 
 
-@template("add-slice", 0.15, ast.Name, ast.Attribute, ast.Subscript)
+@template("add-slice", 0.22, ast.Name, ast.Attribute, ast.Subscript)
 def add_slice(site: Site, node: ast.expr) -> Iterator[Rewrite]:
     """A bare sequence becomes part of itself: `xs` becomes `xs[k:]`, `xs[:k]`, `xs[1:]`."""
     kind = site.kind(node)

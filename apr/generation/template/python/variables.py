@@ -74,7 +74,7 @@ def substitutes(site: Site, name: str, wanted: Kind) -> list[tuple[str, float]]:
     return sorted(found, key=lambda each: -each[1])[:_MOST_SUBSTITUTES]
 
 
-@template("wrong-variable", 0.4, ast.Name)
+@template("wrong-variable", 0.27, ast.Name)
 def wrong_variable(site: Site, node: ast.Name) -> Iterator[Rewrite]:
     if not is_load(node) or site.field == "func" or node.id in site.scope.callables:
         return
@@ -90,7 +90,7 @@ def wrong_target(site: Site, node: ast.Name) -> Iterator[Rewrite]:
                 yield from site.replace(node, name, weight)
 
 
-@template("wrong-function", 0.25, ast.Name)
+@template("wrong-function", 0.17, ast.Name)
 def wrong_function(site: Site, node: ast.Name) -> Iterator[Rewrite]:
     if not is_load(node):
         return
@@ -171,7 +171,7 @@ def drop_subscript(site: Site, node: ast.Subscript) -> Iterator[Rewrite]:
             yield from site.replace(node, site.text(node.slice), 0.5)
 
 
-@template("subscript-order", 0.12, ast.Subscript)
+@template("subscript-order", 0.18, ast.Subscript)
 def subscript_order(site: Site, node: ast.Subscript) -> Iterator[Rewrite]:
     if isinstance(node.value, ast.Subscript) and not isinstance(node.slice, ast.Slice):
         base, first = site.operand(node.value.value, 15), site.text(node.value.slice)
