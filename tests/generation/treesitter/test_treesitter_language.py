@@ -295,12 +295,17 @@ def test_offsets_are_characters_in_text_that_is_not_ascii(language: Language, te
     "text",
     [
         "EXPORT int f(int a) { return a < 1; }\n",
+        "int f(int a UNUSED) { return a < 1; }\n",
+        '#ifdef __cplusplus\nextern "C" {\n#endif\nint f(int a) { return a < 1; }\n'
+        "#ifdef __cplusplus\n}\n#endif\n",
         "EXPORT char *f(EXPORT char *a) { return a < 1; }\n",
         "int f(int a) { FOR_EACH(b, list) { a += b; } return a < 1; }\n",
     ],
 )
 def test_macros_of_c_are_no_syntax_errors(text: str) -> None:
     wanted = text.replace("< 1", "<= 1")
+    forms = [C.normalise(text[start:end]) for start, end in C.chunks(text)]
+    assert "".join(form or "?" for form in forms) == C.normalise(text)
     assert C.normalise(wanted) is not None
     assert wanted in {e.apply(text) for e in edits(C, text)}
 

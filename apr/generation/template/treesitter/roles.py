@@ -12,7 +12,8 @@ CONNECTIVES = frozenset({"&&", "||"})
 ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "**"})
 _NAME_ROLES = frozenset({"name", "field", "property", "declarator", "key", "label", "constructor"})
 _NAME_HOLDERS = kinds(
-    "ERROR formal_parameters inferred_parameters scoped_identifier marker_annotation "
+    "ERROR concatenated_string preproc_if preproc_elif "
+    "formal_parameters inferred_parameters scoped_identifier marker_annotation "
     "annotation array_pattern object_pattern rest_pattern assignment_pattern "
     "import_declaration package_declaration import_specifier export_specifier "
     "import_clause enumerator class_heritage preproc_defined method_reference "
@@ -142,6 +143,8 @@ class Roles:
     def conditions(self, node: Node) -> Node | None:
         """The bare condition of an if, loop or ternary."""
         condition = node.part("condition")
+        if node.kind.startswith("preproc"):
+            return None
         if condition is None or not condition.named or node.kind.startswith("switch"):
             return None
         if condition.kind == "empty_statement":

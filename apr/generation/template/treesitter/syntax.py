@@ -21,6 +21,13 @@ _LAYOUT = re.compile(r"(?<![\w$]) | (?![\w$])")
 _DECLARING = frozenset(
     {"function_definition", "declaration", "parameter_declaration", "field_declaration"}
 )
+_ONE_WORD = (["identifier"], ["type_identifier"], ["field_identifier"])
+_CPLUSPLUS = re.compile(
+    r"^[ \t]*#[ \t]*if(?:def[ \t]+|[ \t]+defined[ (]+)__cplusplus\b"
+    r"(?:(?!^[ \t]*#[ \t]*(?:el|if)).)*?^[ \t]*#[ \t]*endif[^\n]*",
+    re.MULTILINE | re.DOTALL,
+)
+_VISIBLE = re.compile(r"[^\n]")
 _DEEPEST = 5000  # levels; tens of thousands crash, sources written by people have dozens
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 
@@ -79,7 +86,7 @@ def parse(text: str, grammar: Grammar) -> Node | None:
 
 
 def _root(text: str, grammar: Grammar) -> ParsedNode | None:
-    root = _parser(grammar).parse(_shadow(text).encode("ascii")).root_node
+    root = _parser(grammar).parse(_shadow(text, grammar).encode("ascii")).root_node
     broken = root.has_error and not (grammar.preprocessed and _errs_by_macro(root))
     return None if broken or _is_bottomless(root) else root
 
@@ -87,8 +94,9 @@ def _root(text: str, grammar: Grammar) -> ParsedNode | None:
 def _errs_by_macro(root: ParsedNode) -> bool:
     """Whether each error is only a macro that the preprocessor would have replaced.
 
-    That is a word too many before a declarator (`EXPORT int f(void)`), or a semicolon too few
-    after a call that opens a block (`FOR_EACH(x, xs) { ... }`).
+    That is a word too many before a declarator (`EXPORT int f(void)`), a word in capitals too
+    many anywhere (`int argc UNUSED`), or a semicolon too few after a call that opens a block
+    (`FOR_EACH(x, xs) { ... }`).
     """
     stack = [root]
     while stack:
@@ -106,8 +114,9 @@ def _is_macro(error: ParsedNode) -> bool:
     if parent is None:
         return False
     if error.is_error:
-        only_word = [child.type for child in error.children] == ["identifier"]
-        return only_word and parent.type in _DECLARING
+        only_word = [child.type for child in error.children] in _ONE_WORD
+        shouted = error.text is not None and error.text.isupper()
+        return only_word and (shouted or parent.type in _DECLARING)
     block = parent.next_sibling
     opens = block is not None and block.type == "compound_statement"
     return opens and parent.type == "expression_statement" and parent.child_count == 2
@@ -126,10 +135,13 @@ def _is_bottomless(root: ParsedNode) -> bool:
     return True
 
 
-def _shadow(text: str) -> str:
+def _shadow(text: str, grammar: Grammar) -> str:
     """`text` with an ASCII stand-in for every other character: a byte offset is then an offset
-    in characters, and the grammar sees the same tokens."""
-    return text if text.isascii() else _NON_ASCII.sub(_stand_in, text)
+    in characters, and the grammar sees the same tokens. What only C++ sees in C is blank."""
+    shadow = text if text.isascii() else _NON_ASCII.sub(_stand_in, text)
+    if grammar.preprocessed and "__cplusplus" in shadow:
+        return _CPLUSPLUS.sub(lambda match: _VISIBLE.sub(" ", match.group()), shadow)
+    return shadow
 
 
 def _stand_in(match: re.Match[str]) -> str:
