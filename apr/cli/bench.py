@@ -71,9 +71,9 @@ class BenchRequest:
     seconds: float
     seed: int
     policy: o.Policy
+    test_timeout: float
     sandbox: o.Sandbox
     jobs: int | None
-    only: tuple[str, ...] | None
     output: Path | None
     redo: bool
     form: BenchFormat
@@ -87,6 +87,7 @@ def quixbugs(
     seconds: BenchSecondsOption = 120.0,
     seed: o.SeedOption = 0,
     policy: o.PolicyOption = o.Policy.MCTS,
+    test_timeout: o.TestTimeoutOption = 30.0,
     sandbox: o.SandboxOption = o.Sandbox.AUTO,
     jobs: o.JobsOption = None,
     only: OnlyOption = None,
@@ -98,7 +99,17 @@ def quixbugs(
     """Repair QuixBugs' 40 Python programs (Lin et al. 2017); git clone jkoppel/QuixBugs first."""
     names = tuple(only) if only else None
     request = BenchRequest(
-        candidates, seconds, seed, policy, sandbox, jobs, names, output, redo, form, quiet
+        candidates,
+        seconds,
+        seed,
+        policy,
+        test_timeout,
+        sandbox,
+        jobs,
+        output,
+        redo,
+        form,
+        quiet,
     )
 
     def load(work: Path) -> Dataset:
@@ -119,6 +130,7 @@ def humanevalfix(
     seconds: BenchSecondsOption = 120.0,
     seed: o.SeedOption = 0,
     policy: o.PolicyOption = o.Policy.MCTS,
+    test_timeout: o.TestTimeoutOption = 30.0,
     sandbox: o.SandboxOption = o.Sandbox.AUTO,
     jobs: o.JobsOption = None,
     only: OnlyOption = None,
@@ -130,7 +142,17 @@ def humanevalfix(
     """Repair HumanEvalFix's programs (Muennighoff et al. 2023)."""
     names = tuple(only) if only else None
     request = BenchRequest(
-        candidates, seconds, seed, policy, sandbox, jobs, names, output, redo, form, quiet
+        candidates,
+        seconds,
+        seed,
+        policy,
+        test_timeout,
+        sandbox,
+        jobs,
+        output,
+        redo,
+        form,
+        quiet,
     )
 
     def load(work: Path) -> Dataset:
@@ -148,7 +170,10 @@ def run_benchmark(name: str, load: Callable[[Path], Dataset], request: BenchRequ
     if request.output is not None and request.output.exists() and not request.output.is_dir():
         raise BadInputError(f"--output {request.output} is a file: name a folder")
     settings = make_settings(
-        sandbox=request.sandbox.value, jobs=request.jobs, policy=request.policy.value
+        sandbox=request.sandbox.value,
+        jobs=request.jobs,
+        policy=request.policy.value,
+        test_timeout_s=request.test_timeout,
     )
     protocol = Protocol(settings, Budget(request.candidates, request.seconds), request.seed)
     with ExitStack() as stack:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from apr.settings import AppSettings
 
 PROBE_TIMEOUT_S = 10.0
+DEFAULT_HOST = "unix:///var/run/docker.sock"
 CONNECT_TIMEOUT_S = 3.0
 DEFAULT_PORTS = {"redis": 6379, "rediss": 6379, "postgresql": 5432, "postgres": 5432}
 
@@ -100,6 +101,9 @@ def _probe_docker_engine() -> Check:
         from docker.errors import DockerException
     except ImportError:
         return Check("sandbox", "docker engine", False, "no client", "pip install docker")
+    host = os.environ.get("DOCKER_HOST", DEFAULT_HOST)
+    if host.startswith("unix://") and not Path(host.removeprefix("unix://")).exists():
+        return Check("sandbox", "docker engine", False, f"nothing at {host}", remedy)
     try:
         client = docker.from_env(timeout=int(PROBE_TIMEOUT_S))
         try:

@@ -126,7 +126,7 @@ def describe_search(search: Mapping[str, Any]) -> str:
     parts = [count(search["candidates"], "candidate"), f"{search['rate']:.0f}/s"]
     best = search["best"]
     if best:
-        of = f"{best['triggers_passed']} of {count(best['triggers_total'], 'trigger test')}"
+        of = f"{best['triggers_passed']} of {best['triggers_total']} trigger tests"
         parts.append(f"best so far: {of} pass ({one_line(best['origin'])})")
     if search["limit_seconds"] is not None:
         parts.append(f"{duration(max(0.0, search['limit_seconds'] - search['seconds']))} left")

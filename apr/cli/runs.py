@@ -43,24 +43,23 @@ def list_runs(
 
 
 def render_runs(runs: Sequence[RepairRun]) -> Table:
-    """One line a run."""
+    """One line a run; its id says when it began."""
     table = Table(box=None, pad_edge=False)
     table.add_column("run", no_wrap=True)
-    table.add_column("began (UTC)", no_wrap=True)
     table.add_column("status", no_wrap=True)
     table.add_column("patches", justify="right", no_wrap=True)
     table.add_column("tried", justify="right", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("bug", overflow="ellipsis", no_wrap=True)
+    table.add_column("bug")  # the only one that gives way on a narrow terminal
     for run in runs:
+        name = one_line(run.bug.name or run.bug.subject)
         table.add_row(
             run.id,
-            f"{run.created_at:%Y-%m-%d %H:%M}",
             Text(run.status.value, style=STATUS_STYLES.get(run.status, "")),
             f"{len(run.patches)}",
             f"{run.usage.candidates:,}",
             duration(run.usage.seconds),
-            Text(one_line(run.bug.name or run.bug.subject)),
+            Text(name, no_wrap=True, overflow="ellipsis"),
         )
     return table
 

@@ -132,7 +132,7 @@ def _attempt_rows(details: RunDetails) -> Iterator[Row]:
     best = details.best_node
     report = best.report if best is not None else None
     if best is not None and report is not None:
-        passed = f"{report.triggers_passed} of {count(report.triggers_total, 'trigger test')} pass"
+        passed = f"{report.triggers_passed} of {report.triggers_total} trigger tests pass"
         what = f"{report.verdict.value}, {passed}"
         yield "closest", f"node {best.id}, {one_line(best.origin)}: {what}"
 
