@@ -91,7 +91,9 @@ def test_nothing_is_proposed_twice_nor_the_base() -> None:
 def test_suspicious_lines_come_first() -> None:
     of = context({"m.py": BUGGY}, {2: 0.1, 4: 1.0})
     found = TemplateGenerator([PythonLanguage()]).propose(of, root(), 20)
-    assert {hunk.first for each in found for hunk in each.patch.hunks} == {4}
+    touched = {hunk.first for each in found for hunk in each.patch.hunks}
+    assert 4 in touched
+    assert not touched & {2, 3}
 
 
 def test_lines_without_suspicion_are_never_touched() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from textwrap import dedent
 
 import pytest
@@ -299,8 +298,5 @@ def test_every_prior_is_a_probability() -> None:
 def test_docstrings_and_annotations_are_left_alone() -> None:
     text = 'def f(a: int) -> int:\n    """Nothing 1."""\n    return a\n'
     for edit in PYTHON.edits(text, None, Ingredients()):
-        tree = ast.parse(edit.apply(text))
-        assert any('"""Nothing 1."""' in line for line in edit.apply(text).splitlines()) or (
-            "Nothing" not in ast.unparse(tree)
-        )
+        assert '"""Nothing 1."""' in edit.apply(text)
         assert "a: int) -> int" in edit.apply(text)

@@ -163,7 +163,13 @@ Draft = Callable[[Site, Any], Iterator[Rewrite]]
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A named rewriting of nodes of some types; `prior` in (0, 1] is how often fixes are it."""
+    """A named rewriting of nodes of some types.
+
+    `prior` in (0, 1] says how likely a fix is to be of this kind where the template applies. The
+    values start from the frequencies reported for mutation operators and fix patterns, moved by
+    at most a factor of two where the ranks of known fixes in the development sets
+    (HumanEvalFix-dev, QuixBugs) and, in cross-validation, held-out halves of them asked for it.
+    """
 
     name: str
     prior: float
