@@ -52,13 +52,14 @@ class _Run:
         self._ingredients: dict[tuple[str, ...], Ingredients] = {}
         self._base: dict[str, FileFingerprint] = {}
         self._seen: set[tuple[tuple[str, str], ...]] = {()}
-        self._streams: dict[str, Iterator[Proposal]] = {}
+        self._streams: dict[tuple[str, str], Iterator[Proposal]] = {}  # least recent first
 
     def next_proposals(self, parent: SearchNode, n: int) -> list[Proposal]:
-        key = parent.patch.digest
-        if key not in self._streams:
-            self._streams[key] = self._stream(parent)
-        stream = self._streams[key]
+        key = (parent.patch.digest, parent.origin)
+        stream = self._streams.pop(key, None) or self._stream(parent)
+        self._streams[key] = stream
+        if len(self._streams) > self._settings.streams_kept:
+            del self._streams[next(iter(self._streams))]
         return [proposal for _, proposal in zip(range(n), stream, strict=False)]
 
     def _stream(self, parent: SearchNode) -> Iterator[Proposal]:

@@ -17,6 +17,8 @@ class TemplateSettings:
     `repetition_exponent`: how fast the k-th best edit of one template at one line loses weight
     (k + 1)^-x; 0 never. `line_exponent`: the same over all edits of one line.
     `lines_per_batch`: suspicious lines whose edits are generated together.
+    `streams_kept`: parents whose enumeration stays in memory; others start over when asked
+    again, which costs time but changes no answer.
     `related_bonus`: factor for an edit of the same template as the parent's own.
     """
 
@@ -25,6 +27,7 @@ class TemplateSettings:
     line_exponent: float = 0.0
     lines_per_batch: int = 40
     related_bonus: float = 2.0
+    streams_kept: int = 32
 
 
 @dataclass(frozen=True, slots=True)

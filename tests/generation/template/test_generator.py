@@ -10,7 +10,7 @@ from apr.core.patch import Patch, diff_texts
 from apr.core.ports import Proposal, RepairContext
 from apr.core.tree import SearchNode
 from apr.generation.template.edits import Edit, Ingredients
-from apr.generation.template.generator import TemplateGenerator
+from apr.generation.template.generator import TemplateGenerator, TemplateSettings
 from apr.generation.template.python.language import PythonLanguage
 
 BUGGY = """def largest(numbers, limit):
@@ -131,6 +131,22 @@ def test_parent_in_another_file_is_kept() -> None:
     found = TemplateGenerator([PythonLanguage()]).propose(of, SearchNode(1, 0, patch, 1), 10)
     assert found
     assert all(each.patch.apply(sources)["n.py"] == "y = c <= d\n" for each in found)
+
+
+def test_forgotten_enumerations_continue_where_they_stopped() -> None:
+    of = uniform()
+
+    def alternating(kept: int) -> list[Proposal]:
+        settings = TemplateSettings(streams_kept=kept)
+        generator = TemplateGenerator([PythonLanguage()], settings)
+        found = list(generator.propose(of, root(), 10))
+        parent = node(found[0])
+        for _ in range(3):
+            found += generator.propose(of, parent, 5)
+            found += generator.propose(of, root(), 5)
+        return found
+
+    assert alternating(kept=1) == alternating(kept=32)
 
 
 def test_a_new_context_starts_afresh() -> None:

@@ -165,10 +165,9 @@ Draft = Callable[[Site, Any], Iterator[Rewrite]]
 class Template:
     """A named rewriting of nodes of some types.
 
-    `prior` in (0, 1] says how likely a fix is to be of this kind where the template applies. The
-    values start from the frequencies reported for mutation operators and fix patterns, moved by
-    at most a factor of two where the ranks of known fixes in the development sets
-    (HumanEvalFix-dev, QuixBugs) and, in cross-validation, held-out halves of them asked for it.
+    `prior` in (0, 1] says how likely a fix is to be of this kind where the template applies:
+    first set by judgement, then shifted by at most a factor of two by a regularised fit to the
+    ranks of known fixes in HumanEvalFix-dev and QuixBugs, which are therefore no held-out sets.
     """
 
     name: str
