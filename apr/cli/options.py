@@ -30,7 +30,10 @@ class Policy(StrEnum):
 
 
 PathArgument = Annotated[
-    Path, typer.Argument(metavar="PATH", help="The buggy project: a folder or git checkout.")
+    Path,
+    typer.Argument(
+        metavar="PATH", readable=False, help="The buggy project: a folder or git checkout."
+    ),
 ]
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or [bold]last[/].")

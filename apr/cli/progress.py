@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -202,7 +203,8 @@ def reporting(*, quiet: bool, lasting: bool = True) -> Iterator[Listener]:
         yield _ignore
         return
     console = err_console()
-    if not console.is_terminal or console.is_dumb_terminal:
+    # Asked of the stream itself: FORCE_COLOR makes every console call itself a terminal.
+    if not sys.stderr.isatty() or console.is_dumb_terminal:
         yield Reporter(console, animated=False, lasting=lasting)
         return
     reporter = Reporter(console, animated=True, lasting=lasting)
