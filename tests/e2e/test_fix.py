@@ -1,0 +1,174 @@
+"""`apr fix` on real bugs: the diff it prints is applied and judged from outside."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.e2e import BUGS, DEMO, snapshot
+
+
+def run_tests(folder: Path, *argv: str) -> int:
+    """The exit status of the subject's suite, run without APR."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *argv]
+    return subprocess.run(command, cwd=folder, capture_output=True, timeout=120).returncode
+
+
+def apply(folder: Path, diff: str) -> None:
+    subprocess.run(["git", "apply", "-"], cwd=folder, input=diff.encode(), check=True, timeout=30)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "off_by_one",
+        "wrong_operator",
+        "missing_guard",
+        "class_method",
+        "src_layout",
+        "infinite_loop",
+    ],
+)
+def test_a_bug_is_fixed_and_the_diff_applies(apr, copy_bug, name: str) -> None:
+    subject = copy_bug(name)
+    before = snapshot(subject)
+    done = apr("fix", subject, "--test-timeout", 2, "--candidates", 500)
+    assert done.returncode == 0, done.stderr
+    assert snapshot(subject) == before
+    apply(subject, done.stdout)
+    assert run_tests(subject) == 0
+
+
+def test_a_unittest_suite_is_repaired_too(apr, copy_bug) -> None:
+    subject = copy_bug("unittest_based")
+    test = "python -m unittest discover -s tests -t ."
+    done = apr("fix", subject, "--test", test)
+    assert done.returncode == 0, done.stderr
+    apply(subject, done.stdout)
+    command = [sys.executable, "-m", "unittest", "discover", "-s", "tests", "-t", "."]
+    assert subprocess.run(command, cwd=subject, capture_output=True, timeout=60).returncode == 0
+
+
+def test_a_bug_that_needs_two_edits_is_fixed_by_two_hunks(apr, copy_bug) -> None:
+    subject = copy_bug("two_edits")
+    done = apr("fix", subject, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    diff = json.loads(done.stdout)["patches"][0]["diff"]
+    apply(subject, diff)
+    assert run_tests(subject) == 0
+
+
+@pytest.mark.parametrize("name", ["crlf_file", "no_final_newline"])
+def test_bytes_that_the_patch_does_not_name_stay_as_they_are(apr, copy_bug, name: str) -> None:
+    subject = copy_bug(name)
+    before = {path: data for path, (data, _) in snapshot(subject).items()}
+    done = apr("fix", subject, "--apply")
+    assert done.returncode == 0, done.stderr
+    after = {path: data for path, (data, _) in snapshot(subject).items()}
+    changed = [path for path in before if before[path] != after[path]]
+    assert len(changed) == 1
+    old, new = (texts[changed[0]].splitlines(keepends=True) for texts in (before, after))
+    assert len(old) == len(new)
+    assert sum(a != b for a, b in zip(old, new, strict=True)) == 1
+    assert old[-1].endswith(b"\n") == new[-1].endswith(b"\n")
+    assert run_tests(subject) == 0
+
+
+def test_the_same_seed_finds_the_same_patch_and_another_sandbox_too(apr, copy_bug) -> None:
+    subject = copy_bug("wrong_operator")
+    first = apr("fix", subject, "--seed", 7)
+    again = apr("fix", subject, "--seed", 7, "--jobs", 1, "--sandbox", "process")
+    assert first.stdout == again.stdout != ""
+
+
+def test_only_the_named_tests_are_repaired_when_other_bugs_are_there(apr, tmp_path: Path) -> None:
+    subject = tmp_path / "stockroom"
+    shutil.copytree(DEMO / "stockroom", subject)
+    done = apr("fix", DEMO / "bugs" / "tier-boundary.bug.toml")
+    assert done.returncode == 0, done.stderr
+    apply(subject, done.stdout)
+    assert run_tests(subject, "tests/test_pricing.py") == 0
+    assert run_tests(subject, "tests/test_returns.py") == 1
+
+
+def test_output_goes_to_a_file_and_the_run_can_be_looked_at_later(apr, copy_bug, tmp_path) -> None:
+    subject = copy_bug("off_by_one")
+    target = tmp_path / "fix.diff"
+    done = apr("fix", subject, "--output", target, "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    shown = apr("show", "last", "--format", "diff")
+    assert shown.stdout == target.read_text()
+    assert json.loads(apr("runs", "--format", "json").stdout)
+    assert "plausible" in apr("tree", "last").stdout
+    tree = json.loads(apr("tree", "last", "--format", "json").stdout)
+    assert tree["nodes"][0]["parent"] is None
+
+
+def test_no_fix_within_the_budget_is_exit_code_one_and_prints_no_diff(apr, copy_bug) -> None:
+    subject = copy_bug("two_edits")
+    done = apr("fix", subject, "--candidates", 3)
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_given_location_is_where_the_patch_is(apr, copy_bug) -> None:
+    subject = copy_bug("wrong_operator")
+    source = next(subject.glob("*.py"))
+    done = apr("fix", subject, "--location", f"{source.name}:1-3", "--candidates", 40)
+    assert done.returncode in (0, 1)
+    shown = json.loads(apr("show", "last", "--format", "json").stdout)
+    assert shown["settings"]["locations"] == [f"{source.name}:1-3"]
+
+
+def test_localize_names_the_faulty_statement_first(apr, copy_bug) -> None:
+    subject = copy_bug("off_by_one")
+    done = apr("localize", subject, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    top = json.loads(done.stdout)["locations"][:3]
+    patch = (BUGS / "off_by_one" / "correct.patch").read_text()
+    assert any(f"--- a/{place['path']}" in patch for place in top)
+    assert apr("localize", subject).stdout
+
+
+JAVA = """public class Calc {
+    static int max(int a, int b) {
+        return a < b ? a : b;
+    }
+}
+"""
+JAVA_TEST = """import java.nio.file.*;
+
+public class CalcTest {
+    static String test(String name, boolean ok) {
+        return "<testcase classname='CalcTest' name='" + name + "'>"
+            + (ok ? "" : "<failure message='wrong'/>") + "</testcase>";
+    }
+    public static void main(String[] args) throws Exception {
+        String cases = test("equal", Calc.max(2, 2) == 2) + test("larger", Calc.max(1, 5) == 5);
+        Files.createDirectories(Path.of("reports"));
+        Files.writeString(Path.of("reports/TEST-a.xml"), "<testsuite>" + cases + "</testsuite>");
+        System.exit(cases.contains("failure") ? 1 : 0);
+    }
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("javac") is None, reason="needs a Java compiler")
+def test_a_java_bug_is_fixed_through_junit_xml(apr, tmp_path: Path) -> None:
+    subject = tmp_path / "java"
+    subject.mkdir()
+    (subject / "Calc.java").write_text(JAVA)
+    (subject / "CalcTest.java").write_text(JAVA_TEST)
+    (subject / "check.sh").write_text("javac -d out *.java && java -cp out CalcTest\n")
+    done = apr(
+        "fix", subject, "--test", "sh check.sh", "--junit", "reports/*.xml",
+        "--location", "Calc.java:3", "--candidates", 60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    apply(subject, done.stdout)
+    assert subprocess.run(["sh", "check.sh"], cwd=subject, timeout=60).returncode == 0
