@@ -56,7 +56,7 @@ DirectoryOption = Annotated[
     ),
 ]
 RedoOption = Annotated[
-    bool, typer.Option("--redo", help="Forget the records in --output and begin again.")
+    bool, typer.Option("--redo", help="Run the bugs again that have a record in --output.")
 ]
 BenchFormatOption = Annotated[
     BenchFormat, typer.Option("--format", rich_help_panel=o.RESULT, help="What stdout carries.")
@@ -96,7 +96,7 @@ def quixbugs(
     form: BenchFormatOption = BenchFormat.TEXT,
     quiet: o.QuietOption = False,
 ) -> None:
-    """Repair QuixBugs' 40 Python programs (Lin et al. 2017); git clone jkoppel/QuixBugs first."""
+    """Repair QuixBugs' 40 Python programs (Lin et al. 2017), from a checkout of it."""
     names = tuple(only) if only else None
     request = BenchRequest(
         candidates,
@@ -139,7 +139,7 @@ def humanevalfix(
     form: BenchFormatOption = BenchFormat.TEXT,
     quiet: o.QuietOption = False,
 ) -> None:
-    """Repair HumanEvalFix's programs (Muennighoff et al. 2023)."""
+    """Repair HumanEvalFix's programs (Muennighoff et al. 2023), from its published file."""
     names = tuple(only) if only else None
     request = BenchRequest(
         candidates,
@@ -183,7 +183,8 @@ def run_benchmark(name: str, load: Callable[[Path], Dataset], request: BenchRequ
             work = request.output / "subjects"
         dataset = load(work)
         path = request.output / f"{name}.jsonl" if request.output else None
-        records = RecordFile(path, protocol, redo=request.redo)
+        forget = {bug.name for bug in dataset.bugs} if request.redo else ()
+        records = RecordFile(path, protocol, forget)
         _run_missing(dataset, protocol, records, request)
     emit_records(name, [records.done[bug.name] for bug in dataset.bugs], request.form)
 
@@ -252,10 +253,12 @@ def describe_totals(records: Sequence[BugRecord]) -> str:
 
     totals = total(records)
     median = "" if totals.median_first is None else f"; median to first {totals.median_first:g}"
-    errors = f", {totals.errors} errors" if totals.errors else ""
+    unknown = totals.plausible - totals.correct - totals.overfitting
+    others = f", {unknown} not told apart" if unknown else ""
+    others += f"; {count(totals.errors, 'error')}" if totals.errors else ""
     return (
         f"{totals.plausible} plausible of {totals.bugs}: {totals.correct} correct,"
-        f" {totals.overfitting} overfitting{errors}; {totals.candidates:,} candidates in"
+        f" {totals.overfitting} overfitting{others}; {totals.candidates:,} candidates in"
         f" {duration(totals.seconds)} of search{median}"
     )
 

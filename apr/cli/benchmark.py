@@ -6,7 +6,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,44 +84,48 @@ class Protocol:
 class RecordFile:
     """Records as JSON lines, appended as bugs are finished; the last record of a bug counts.
 
+    The records of the bugs in `forget` are dropped first.
+
     Raises:
         BadInputError: when the file holds results of another protocol, or cannot be used.
     """
 
-    def __init__(self, path: Path | None, protocol: Protocol, *, redo: bool) -> None:
+    def __init__(self, path: Path | None, protocol: Protocol, forget: Collection[str] = ()) -> None:
         self._path = path
         self._protocol = json.loads(json.dumps(protocol.document()))
         self.done: dict[str, BugRecord] = {}
         if path is not None:
-            self._open(path, redo)
+            self._open(path, forget)
 
-    def _open(self, path: Path, redo: bool) -> None:
+    def _open(self, path: Path, forget: Collection[str]) -> None:
+        text = self._read(path)
+        # A line without an end was being written when the process was killed.
+        lines = text[: text.rfind("\n") + 1].splitlines(keepends=True)
+        parsed = [(line, *self._parse(path, line)) for line in lines]
+        kept = [entry for entry in parsed if entry[1].bug not in forget]
+        for _, record, protocol in kept:
+            if protocol != self._protocol:
+                raise BadInputError(
+                    f"{path} holds results of other settings: name another --output, or --redo"
+                )
+            self.done[record.bug] = record
+        if (remaining := "".join(line for line, *_ in kept)) != text:
+            path.write_text(remaining, encoding="utf-8")
+
+    def _read(self, path: Path) -> str:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            text = path.read_text(encoding="utf-8") if path.exists() else ""
-            complete = text[: text.rfind("\n") + 1]
-            if redo:
-                complete = ""
-            if complete != text:  # the process was killed in the middle of a line
-                path.write_text(complete, encoding="utf-8")
             path.touch()
+            return path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise BadInputError(f"--output {path.parent} cannot be used: {error}") from error
-        for line in complete.splitlines():
-            record = self._parse(path, line)
-            self.done[record.bug] = record
 
-    def _parse(self, path: Path, line: str) -> BugRecord:
+    def _parse(self, path: Path, line: str) -> tuple[BugRecord, Any]:
         try:
             fields = json.loads(line)
-            protocol, record = fields["protocol"], BugRecord(**fields["record"])
+            return BugRecord(**fields["record"]), fields["protocol"]
         except (ValueError, KeyError, TypeError) as error:
             raise BadInputError(f"{path} holds a line that is no benchmark record") from error
-        if protocol != self._protocol:
-            raise BadInputError(
-                f"{path} holds results of other settings: name another --output, or --redo"
-            )
-        return record
 
     def add(self, record: BugRecord) -> None:
         """Keep a record, on disk too."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from apr.core.bug import Bug, TestId
 from apr.core.errors import BadInputError
 from apr.localization.formulas import canonical_name
-from validation.runners.detect import detect_command
 
 if TYPE_CHECKING:
     from apr.service import Service
@@ -40,6 +39,8 @@ def make_bug(request: SubjectRequest) -> Bug:
     Raises:
         BadInputError: when the path is no readable folder, or the test command or issue unusable.
     """
+    from validation.runners.detect import detect_command  # with it come the runners
+
     subject = check_subject(request.path)
     command = detect_command(subject, request.test, python=request.python, junit=request.junit)
     return Bug(

@@ -46,16 +46,16 @@ BROKEN = BugRecord("knapsack", "error", message="no tests\nfound")
 
 def test_records_are_read_back_and_the_last_one_of_a_bug_counts(tmp_path: Path) -> None:
     path = tmp_path / "new" / "quixbugs.jsonl"
-    file = RecordFile(path, PROTOCOL, redo=False)
+    file = RecordFile(path, PROTOCOL)
     for record in (DONE, BROKEN, replace(DONE, candidates=9)):
         file.add(record)
-    again = RecordFile(path, PROTOCOL, redo=False)
+    again = RecordFile(path, PROTOCOL)
     assert again.done == {"gcd": replace(DONE, candidates=9), "knapsack": BROKEN}
     assert all(json.loads(line)["schema_version"] == 1 for line in path.read_text().splitlines())
 
 
 def test_an_error_is_no_verdict_and_is_tried_again(tmp_path: Path) -> None:
-    file = RecordFile(None, PROTOCOL, redo=False)
+    file = RecordFile(None, PROTOCOL)
     for record in (DONE, NOTHING, BROKEN):
         file.add(record)
     found = [file.has_verdict(name) for name in ("gcd", "lis", "knapsack", "unknown")]
@@ -64,29 +64,39 @@ def test_an_error_is_no_verdict_and_is_tried_again(tmp_path: Path) -> None:
 
 def test_a_line_cut_by_a_kill_is_forgotten_and_the_file_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "quixbugs.jsonl"
-    RecordFile(path, PROTOCOL, redo=False).add(DONE)
+    RecordFile(path, PROTOCOL).add(DONE)
     whole = path.read_text()
     path.write_text(whole + whole[:40])
-    file = RecordFile(path, PROTOCOL, redo=False)
+    file = RecordFile(path, PROTOCOL)
     assert list(file.done) == ["gcd"]
     file.add(NOTHING)
-    assert list(RecordFile(path, PROTOCOL, redo=False).done) == ["gcd", "lis"]
+    assert list(RecordFile(path, PROTOCOL).done) == ["gcd", "lis"]
 
 
 def test_results_of_other_settings_are_never_mixed(tmp_path: Path) -> None:
     path = tmp_path / "quixbugs.jsonl"
-    RecordFile(path, PROTOCOL, redo=False).add(DONE)
+    RecordFile(path, PROTOCOL).add(DONE)
     other = replace(PROTOCOL, seed=1)
     with pytest.raises(BadInputError, match="other settings"):
-        RecordFile(path, other, redo=False)
-    assert RecordFile(path, other, redo=True).done == {}
+        RecordFile(path, other)
+    assert RecordFile(path, other, forget={"gcd", "lis"}).done == {}
+    assert path.read_text() == ""
+
+
+def test_only_the_bugs_that_are_run_again_lose_their_record(tmp_path: Path) -> None:
+    path = tmp_path / "quixbugs.jsonl"
+    file = RecordFile(path, PROTOCOL)
+    for record in (DONE, WRONG, DONE):
+        file.add(record)
+    assert RecordFile(path, PROTOCOL, forget={"gcd"}).done == {"sieve": WRONG}
+    assert RecordFile(path, PROTOCOL).done == {"sieve": WRONG}
 
 
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "quixbugs.jsonl"
     path.write_text('{"some": "thing"}\n')
     with pytest.raises(BadInputError, match="no benchmark record"):
-        RecordFile(path, PROTOCOL, redo=False)
+        RecordFile(path, PROTOCOL)
     assert path.read_text() == '{"some": "thing"}\n'
 
 
@@ -96,10 +106,12 @@ def test_plausible_correct_and_overfitting_are_separate_counts() -> None:
     assert (totals.overfitting, totals.errors, totals.candidates) == (1, 1, 128)
     assert totals.median_first == 5.5  # of 3 and 8
     assert describe_totals([DONE, WRONG, NOTHING, BROKEN]) == (
-        "2 plausible of 4: 1 correct, 1 overfitting, 1 errors; 128 candidates in 6.5 s of search;"
+        "2 plausible of 4: 1 correct, 1 overfitting; 1 error; 128 candidates in 6.5 s of search;"
         " median to first 5.5"
     )
     assert total([NOTHING]).median_first is None
+    unlabelled = replace(DONE, label="unknown")
+    assert "0 correct, 0 overfitting, 1 not told apart;" in describe_totals([unlabelled])
 
 
 def test_a_record_counts_candidates_up_to_the_first_plausible(details: RunDetails) -> None:
