@@ -68,7 +68,7 @@ class RunSettings(BaseModel):
     repeats: int = Field(default=2, ge=2)
     """Executions of the baseline; tests that change their outcome between them are flaky."""
 
-    test_timeout_s: float = Field(default=30.0, gt=0)
+    test_timeout_s: float = Field(default=10.0, gt=0)
     """Wall-clock seconds that a single test may take in the baseline."""
 
     suite_timeout_s: float = Field(default=3600.0, gt=0)

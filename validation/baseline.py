@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apr.core.bug import Bug, TestId
 from apr.core.coverage import CoverageMatrix
@@ -44,6 +44,7 @@ def reproduce(
     first, _ = runner.run(workspace.root, limits, write_bytecode=True, on_result=on_result)
     _require_tests(first)
     executions = [first]
+    limits = _tighter(limits, first)
     matrix = None
     for number in range(2, max(2, repeats) + 1):
         execution, coverage = runner.run(workspace.root, limits, coverage=number == repeats)
@@ -53,6 +54,15 @@ def reproduce(
     if runner.can_select:
         workspace.clean()
     return Reproduction(make_baseline(bug, executions, writes), matrix)
+
+
+def _tighter(limits: RunLimits, first: Execution) -> RunLimits:
+    """Once some tests have hung, do not wait so long for them again."""
+    if not any(result.outcome is TestOutcome.TIMEOUT for result in first.results):
+        return limits
+    others = (r.duration_s for r in first.results if r.outcome is not TestOutcome.TIMEOUT)
+    needed = max(2.0, 10 * max(others, default=0.0))
+    return replace(limits, test_s=min(limits.test_s, needed))
 
 
 def _require_tests(execution: Execution) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from apr.settings import RunSettings
 
 GIT_TIMEOUT_S = 10.0
+BUG_FILES = ("bug.toml", "bug.json")
+"""How the names of bug files end; apr.datasets.folder documents what is in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,21 @@ def make_bug(request: SubjectRequest) -> Bug:
         base_commit=read_commit(subject),
         issue_text=None if request.issue is None else read_issue(request.issue),
         name=request.name or subject.name,
+    )
+
+
+def _bug_of_file(request: SubjectRequest) -> Bug:
+    from apr.datasets.folder import load_bug
+
+    if request.test or request.junit:
+        raise BadInputError(f"{request.path} names its own test command: drop --test and --junit")
+    bug = load_bug(request.path, find_python(request.path.parent, request.python))
+    return replace(
+        bug,
+        trigger_tests=tuple(TestId(test) for test in request.test_ids) or bug.trigger_tests,
+        source_globs=request.sources or bug.source_globs,
+        base_commit=read_commit(Path(bug.subject)),
+        name=request.name or bug.name,
     )
 
 

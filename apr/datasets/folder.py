@@ -68,6 +68,15 @@ def load(root: Path, names: Sequence[str] | None = None, python: str = sys.execu
     )
 
 
+def load_bug(path: Path, python: str = sys.executable) -> Bug:
+    """The bug that one file describes.
+
+    Raises:
+        BadInputError: when the description is wrong.
+    """
+    return _load_entry(path, python).bug
+
+
 def _find_descriptions(root: Path) -> list[Path]:
     return sorted(
         path
