@@ -92,12 +92,13 @@ class Language(Protocol):
     def normalise(self, text: str) -> str | None:
         """A form equal for texts that differ only in layout; None when `text` does not parse.
 
-        The forms of consecutive chunks, concatenated, are the form of the whole.
+        `text` is a whole file or one of its chunks, changed or not; the forms of a file's chunks,
+        concatenated, are the form of the file.
         """
         ...
 
     def chunks(self, text: str) -> Sequence[tuple[int, int]]:
-        """Spans of consecutive top-level pieces that parse on their own and cover `text`.
+        """Spans of consecutive pieces that `normalise` accepts on their own and that cover `text`.
 
         A language without such pieces answers with the one span of the whole text.
         """

@@ -72,7 +72,7 @@ class RankedEdits:
 
     def best_first(self, related: str | None = None) -> Iterator[Candidate]:
         """Every candidate once, the best first; `related` is the template of the parent's edit."""
-        batches = self._batches()
+        batches = self._batches(1.0 if related is None else max(1.0, self._settings.related_bonus))
         heap: list[tuple[float, int, Candidate]] = []
         number = 0
         for position, (_, batch) in enumerate(batches):
@@ -83,8 +83,11 @@ class RankedEdits:
             while heap and -heap[0][0] >= following:
                 yield heapq.heappop(heap)[2]
 
-    def _batches(self) -> list[tuple[float, list[tuple[_File, frozenset[int]]]]]:
-        """Groups of lines with the highest score that any edit in them could reach."""
+    def _batches(self, best: float) -> list[tuple[float, list[tuple[_File, frozenset[int]]]]]:
+        """Groups of lines with the highest score that any edit in them could reach.
+
+        `best` is the highest value of an edit's other factors.
+        """
         settings = self._settings
         lines = sorted(
             (-score, index, line)
@@ -94,7 +97,7 @@ class RankedEdits:
         batches = []
         for first in range(0, len(lines), settings.lines_per_batch):
             group = lines[first : first + settings.lines_per_batch]
-            bound = self._weight(-group[0][0]) * max(1.0, settings.related_bonus)
+            bound = self._weight(-group[0][0]) * best
             by_file = {
                 index: frozenset(n for _, i, n in group if i == index) for _, index, _ in group
             }

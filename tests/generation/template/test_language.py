@@ -102,15 +102,46 @@ def test_chunks_cover_the_text_and_forms_concatenate() -> None:
     assert "".join(form or "?" for form in forms) == PYTHON.normalise(CHUNKED)
 
 
-def test_fingerprint_after_an_edit_equals_that_of_the_edited_text() -> None:
-    fingerprint = FileFingerprint(CHUNKED, PYTHON)
-    edits = list(PYTHON.edits(CHUNKED, None, Ingredients()))
+CLASS = """class A(B):
+    size = 1
+
+    def f(self, a):
+        return a < self.size
+
+    # about g
+    @property
+    def g(self):
+        return 1
+
+
+def h(a):
+    return a + 1
+"""
+
+
+def test_members_of_a_class_are_chunks_and_differ_from_functions() -> None:
+    pieces = [CLASS[start:end] for start, end in PYTHON.chunks(CLASS)]
+    assert len(pieces) == 4
+    assert "".join(pieces) == CLASS
+    forms = [PYTHON.normalise(piece) for piece in pieces]
+    assert "".join(form or "?" for form in forms) == PYTHON.normalise(CLASS)
+    assert PYTHON.normalise("    x = 1\n") != PYTHON.normalise("x = 1\n")
+
+
+def test_member_that_would_end_its_class_has_no_normal_form() -> None:
+    assert PYTHON.normalise("    x = 1\ny = 2\n") is None
+
+
+@pytest.mark.parametrize("text", [CHUNKED, CLASS])
+def test_fingerprint_after_an_edit_equals_that_of_the_edited_text(text: str) -> None:
+    fingerprint = FileFingerprint(text, PYTHON)
+    edits = list(PYTHON.edits(text, None, Ingredients()))
     compared = 0
     for edit in edits:
         digest = fingerprint.digest_after(edit)
         if digest is not None:
             compared += 1
-            assert digest == FileFingerprint(edit.apply(CHUNKED), PYTHON).digest
+            assert digest == FileFingerprint(edit.apply(text), PYTHON).digest
     assert compared > 10
 
 

@@ -52,22 +52,36 @@ class PythonLanguage:
         return self._last
 
     def normalise(self, text: str) -> str | None:
-        """The dumped statements without positions; None unless the text compiles."""
+        """The dumped statements without positions; None unless the text compiles.
+
+        Text that is indented as a whole is taken as members of a class.
+        """
         return normal_form(text.removeprefix(_BOM))
 
     def chunks(self, text: str) -> Sequence[tuple[int, int]]:
-        """One span per top-level statement; statements that share a line share a span."""
+        """One span per top-level statement, a class's further members on their own.
+
+        Statements that share a line share a span.
+        """
         source = load(text.removeprefix(_BOM))
         shift = 1 if text.startswith(_BOM) else 0
         if source is None:
             return [(0, len(text))]
-        starts: list[int] = [0]
-        previous = 0
-        for node in source.tree.body:
-            if first_line(node) > previous and node is not source.tree.body[0]:
-                starts.append(source.line_start(first_line(node)) + shift)
-            previous = node.end_lineno or node.lineno
+        starts = [0, *(source.line_start(line) + shift for line in _first_lines(source.tree))]
         return list(zip(starts, [*starts[1:], len(text)], strict=True))
+
+
+def _first_lines(tree: ast.Module) -> Iterator[int]:
+    """Where each piece after the first begins."""
+    previous = 0
+    for node in tree.body:
+        if first_line(node) > previous and node is not tree.body[0]:
+            yield first_line(node)
+        previous = node.end_lineno or node.lineno
+        if isinstance(node, ast.ClassDef):
+            for before, member in zip(node.body, node.body[1:], strict=False):
+                if first_line(member) > (before.end_lineno or before.lineno):
+                    yield first_line(member)
 
 
 def _edit(rewrite: Rewrite, template: Template, line: int, shift: int) -> Edit:
