@@ -11,7 +11,7 @@ from apr.cli import options as o
 from apr.cli.apply import apply_patch, check_writable
 from apr.cli.execution import choose_format, execute, exit_code, report
 from apr.cli.output import PatchFormat, check_output, err_console
-from apr.cli.request import SubjectRequest, check_subject, make_bug, make_settings, open_service
+from apr.cli.request import SubjectRequest, make_bug, make_settings, open_service
 from apr.cli.text import one_line
 from apr.core.run import Budget, RepairRun
 
@@ -56,12 +56,12 @@ def fix(
     """
     chosen = choose_format(form, json=json, output=output)
     check_output(output)
-    if apply:
-        check_writable(check_subject(path))
     described = SubjectRequest(
         path, test, _tuple(test_id), _tuple(source), python, _tuple(junit), issue, name
     )
     bug = make_bug(described)
+    if apply:
+        check_writable(Path(bug.subject))
     settings = make_settings(
         formula=formula,
         locations=_tuple(location),

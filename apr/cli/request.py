@@ -36,13 +36,16 @@ class SubjectRequest:
 
 
 def make_bug(request: SubjectRequest) -> Bug:
-    """The bug that was described.
+    """The bug that was described, by options or by a bug file.
 
     Raises:
-        BadInputError: when the path is no readable folder, or the test command or issue unusable.
+        BadInputError: when the path is neither a readable folder nor a bug file, or the test
+            command or issue is unusable.
     """
     from validation.runners.detect import detect_command  # with it come the runners
 
+    if request.path.is_file() and request.path.name.endswith(BUG_FILES):
+        return _bug_of_file(request)
     subject = check_subject(request.path)
     command = detect_command(subject, request.test, python=request.python, junit=request.junit)
     return Bug(
@@ -58,6 +61,7 @@ def make_bug(request: SubjectRequest) -> Bug:
 
 def _bug_of_file(request: SubjectRequest) -> Bug:
     from apr.datasets.folder import load_bug
+    from validation.runners.detect import find_python
 
     if request.test or request.junit:
         raise BadInputError(f"{request.path} names its own test command: drop --test and --junit")
@@ -81,7 +85,7 @@ def check_subject(path: Path) -> Path:
         if not path.exists():
             raise BadInputError(f"there is no such path: {path}")
         if not path.is_dir():
-            raise BadInputError(f"{path} is a file: name the folder of the project")
+            raise BadInputError(f"{path} is no bug file: name the project's folder")
         if not os.access(path, os.R_OK | os.X_OK):
             raise BadInputError(f"{path} cannot be read: permission denied")
         return path.resolve()

@@ -61,7 +61,8 @@ class Plugin:
         yield
         self._finish(item)
         if self.selection.is_over(*self.recorder.counts):
-            item.session.shouldstop = "enough failures"
+            # Only a candidate's child stops early. Pytest's own way out renders a traceback.
+            self._leave(1)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_setup(self, item: Any) -> Any:
@@ -96,8 +97,11 @@ class Plugin:
     def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> None:
         if self.point is not None:
             # A candidate's child is done here: nobody reads pytest's closing report.
-            self.recorder.channel.send(k="end", status=int(exitstatus))
-            exit_now(int(exitstatus))
+            self._leave(int(exitstatus))
+
+    def _leave(self, status: int) -> None:
+        self.recorder.channel.send(k="end", status=status)
+        exit_now(status)
 
     def _finish(self, item: Any) -> None:
         outcome = self._outcome()
