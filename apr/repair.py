@@ -8,15 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from apr.core.bug import Bug
-from apr.core.coverage import CoverageMatrix
-from apr.core.location import SuspiciousLocation
 from apr.core.patch import Patch, render_diff
 from apr.core.ports import Generator, PatchValidator, RepairContext
-from apr.core.report import Baseline, TestOutcome, ValidationReport
+from apr.core.report import Baseline, ValidationReport
 from apr.core.run import Budget, RankedPatch, Usage
 from apr.core.tree import SearchTree
-from apr.localization.given import parse_location
-from apr.localization.localize import localize
 from apr.search.budget import BudgetMeter
 from apr.search.loop import SearchObserver, SearchResult, StopReason, search
 from apr.search.reward import TestReward
@@ -24,6 +20,7 @@ from apr.search.settings import Policy, SearchSettings
 from apr.settings import RunSettings
 from apr.storage.oracle import Oracle
 from apr.subject import PreparedSubject
+from apr.suspects import Relocation, rank_suspects
 from validation.baseline import reproduce
 from validation.validator import StagedValidator, ValidationSettings
 
@@ -77,7 +74,7 @@ def measure_oracle(
     baseline = reproduction.baseline
     notify("baseline", describe_baseline(baseline))
     notify("phase", {"name": "localize"})
-    locations = _locations(subject, settings, reproduction.matrix, baseline)
+    locations = rank_suspects(subject.sources, settings, reproduction.matrix, baseline)
     notify(
         "locations",
         {"count": len(locations), "top": [str(suspect.location) for suspect in locations[:5]]},
@@ -95,34 +92,6 @@ def describe_baseline(baseline: Baseline) -> dict[str, Any]:
         "other_failing": len(baseline.other_failing),
         "duration_s": baseline.duration_s,
     }
-
-
-def _locations(
-    subject: PreparedSubject,
-    settings: RunSettings,
-    matrix: CoverageMatrix | None,
-    baseline: Baseline,
-) -> tuple[SuspiciousLocation, ...]:
-    if settings.locations:
-        given = (parse_location(text, subject.sources) for text in settings.locations)
-        return tuple(suspect for suspects in given for suspect in suspects)
-    return localize(
-        matrix and _relevant(matrix, baseline),
-        baseline.failing,
-        subject.sources,
-        formula=settings.formula,
-        limit=settings.max_locations,
-    )
-
-
-def _relevant(matrix: CoverageMatrix, baseline: Baseline) -> CoverageMatrix:
-    """The matrix without the word of tests that fail for another reason, or now and then."""
-    silent = frozenset((*baseline.other_failing, *baseline.flaky))
-    results = tuple(
-        replace(result, outcome=TestOutcome.SKIPPED) if result.test in silent else result
-        for result in matrix.results
-    )
-    return replace(matrix, results=results)
 
 
 def repair(
@@ -146,6 +115,7 @@ def repair(
         failures=oracle.baseline.failing,
         test_sources=subject.test_sources,
         seed=seed,
+        relocate=Relocation(subject.sources, settings, oracle),
     )
     meter = BudgetMeter(budget, time.monotonic, known.usage)
     with _open_validator(subject, oracle, settings) as validator:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
-    """Lines `first`..`last` of `path`: 1-based, inclusive; `path` is POSIX, relative to the subject."""
+    """Lines `first`..`last` of `path`, 1-based and inclusive.
+
+    `path` is POSIX and relative to the subject.
+    """
 
     path: str
     first: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -32,7 +32,8 @@ class Proposal:
 class RepairContext:
     """What a generator may know: never a hidden test, never the repository's later history.
 
-    `sources` maps subject-relative paths to texts of every file a patch may touch.
+    `sources` maps subject-relative paths to texts of every file a patch may touch. `locations`
+    are the suspects of the base; `relocate` names those of a node, given what its tests said.
     """
 
     bug: Bug
@@ -41,6 +42,11 @@ class RepairContext:
     failures: tuple[TestResult, ...]
     test_sources: Mapping[str, str]
     seed: int = 0
+    relocate: Callable[[SearchNode], tuple[SuspiciousLocation, ...]] | None = None
+
+    def locations_of(self, node: SearchNode) -> tuple[SuspiciousLocation, ...]:
+        """The suspects, in base lines, for whoever refines `node`."""
+        return self.locations if self.relocate is None else self.relocate(node)
 
 
 class Generator(Protocol):

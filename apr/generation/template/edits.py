@@ -41,7 +41,8 @@ class Ingredients:
 
     `names` are variables, `calls` the called functions and methods (last component only),
     `attributes` what stands after a dot, `constants` literals as written; `statements` are whole
-    simple statements and `expressions` conditions and calls, as written, on one line.
+    simple statements and `expressions` conditions and calls, as written, on one line. `members`
+    are the attributes that classes declare, as `Class.attribute`.
     """
 
     names: Mapping[str, int] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class Ingredients:
     constants: Mapping[str, int] = field(default_factory=dict)
     statements: Mapping[str, int] = field(default_factory=dict)
     expressions: Mapping[str, int] = field(default_factory=dict)
+    members: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def donors(self) -> DonorIndex:
@@ -59,7 +61,7 @@ class Ingredients:
     @staticmethod
     def merge(parts: Iterable[Ingredients]) -> Ingredients:
         """The sum of several bodies of code."""
-        totals: tuple[Counter[str], ...] = tuple(Counter() for _ in range(6))
+        totals: tuple[Counter[str], ...] = tuple(Counter() for _ in range(7))
         for part in parts:
             tables = (
                 part.names,
@@ -68,6 +70,7 @@ class Ingredients:
                 part.constants,
                 part.statements,
                 part.expressions,
+                part.members,
             )
             for total, table in zip(totals, tables, strict=True):
                 total.update(table)

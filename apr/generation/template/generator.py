@@ -65,9 +65,10 @@ class _Run:
     def _stream(self, parent: SearchNode) -> Iterator[Proposal]:
         files = _ParentFiles.of(parent.patch, self.context.sources)
         ranked = RankedEdits(self._settings)
+        locations = self.context.locations_of(parent)
         for path, text in files.texts.items():
             language = self._language(path)
-            scores = line_scores(path, self.context.locations, parent.patch)
+            scores = line_scores(path, locations, parent.patch)
             if language is not None and scores:
                 ranked.add_file(path, text, language, self._project(language), scores)
         changed = {path: self._fingerprint(path, files.texts[path]) for path in parent.patch.paths}

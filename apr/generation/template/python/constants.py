@@ -31,13 +31,27 @@ def near_number(site: Site, node: ast.Constant) -> Iterator[Rewrite]:
             2: 0.4,
             -1: 0.4,
         }
-        candidates |= {number * 10: 0.1, number // 10: 0.1} if abs(number) >= 10 else {}
+        candidates |= _mistyped(number) if abs(number) >= 10 else {}
         for value, weight in candidates.items():
             if value != number:
                 yield from site.replace(node, str(value), weight)
     elif isinstance(node.value, float):
         for text, weight in (("0.0", 0.5), ("1.0", 0.5), ("0.5", 0.3), (f"{-node.value!r}", 0.4)):
             yield from site.replace(node, text, weight)
+
+
+def _mistyped(number: int) -> dict[int, float]:
+    """One digit too high or too low, two digits swapped, one digit too many or too few."""
+    digits = str(abs(number))
+    sign = -1 if number < 0 else 1
+    slips = {number * 10: 0.1, int(digits[:-1]) * sign: 0.1}
+    for index in range(len(digits) - 1):
+        pair = digits[index : index + 2]
+        swapped = digits[:index] + pair[::-1] + digits[index + 2 :]
+        slips[int(swapped) * sign] = 0.3
+        unit = 10 ** (len(digits) - 1 - index)
+        slips |= {number + unit: 0.5, number - unit: 0.5}
+    return slips
 
 
 @template("truth-value", 0.4, ast.Constant)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from apr.generation.template.edits import Ingredients
 from apr.generation.template.python.source import Source
@@ -20,6 +20,7 @@ def harvest_nodes(source: Source, nodes: Iterable[ast.AST]) -> Ingredients:
     constants: Counter[str] = Counter()
     statements: Counter[str] = Counter()
     expressions: Counter[str] = Counter()
+    members: Counter[str] = Counter()
     for node in nodes:
         if isinstance(node, ast.Name):
             names[node.id] += 1
@@ -29,6 +30,8 @@ def harvest_nodes(source: Source, nodes: Iterable[ast.AST]) -> Ingredients:
             constants[repr(node.value)] += 1
         elif isinstance(node, ast.Call):
             calls[_callee(node)] += 1
+        elif isinstance(node, ast.ClassDef):
+            members.update(_members(node))
         if isinstance(node, (ast.Call, ast.Compare, ast.BoolOp, ast.Subscript, ast.BinOp)):
             _count_text(expressions, source, node)
         elif isinstance(node, (ast.Assign, ast.AugAssign, ast.Return, ast.Raise)) or (
@@ -36,7 +39,18 @@ def harvest_nodes(source: Source, nodes: Iterable[ast.AST]) -> Ingredients:
         ):
             _count_text(statements, source, node)
     calls.pop("", None)
-    return Ingredients(names, calls, attributes, constants, statements, expressions)
+    return Ingredients(names, calls, attributes, constants, statements, expressions, members)
+
+
+def _members(node: ast.ClassDef) -> Iterator[str]:
+    """The attributes that the body of a class declares, properties and methods included."""
+    for part in node.body:
+        if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield f"{node.name}.{part.name}"
+        targets = part.targets if isinstance(part, ast.Assign) else []
+        for target in [part.target] if isinstance(part, ast.AnnAssign) else targets:
+            if isinstance(target, ast.Name):
+                yield f"{node.name}.{target.id}"
 
 
 def _callee(node: ast.Call) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from apr.generation.template.edits import similarity
 from apr.generation.template.python.registry import Rewrite, Site, is_load, template
-from apr.generation.template.python.scope import Kind, Scope
+from apr.generation.template.python.scope import Kind, Scope, parameters
 
 _ATTRIBUTE = re.compile(r"\w+(\.\w+)+")
 _MOST_SUBSTITUTES = 25
@@ -111,19 +111,52 @@ def wrong_attribute(site: Site, node: ast.Attribute) -> Iterator[Rewrite]:
     called = site.field == "func"
     for name in related(node.attr):
         yield from site.replace(node, f"{base}.{name}")
-    for name, weight in _attributes(site, node, called):
+    for name, weight in _attributes(site, node.value, node.attr, called):
         if name != node.attr:
             yield from site.replace(node, f"{base}.{name}", weight)
 
 
-def _attributes(site: Site, node: ast.Attribute, called: bool) -> list[tuple[str, float]]:
+def _attributes(
+    site: Site, owner: ast.expr, attribute: str, called: bool
+) -> list[tuple[str, float]]:
+    """What could stand after the dot in place of `attribute`, with weights, best first."""
     around = site.around
     seen: dict[str, float] = {}
+    for name in _declared(site, owner):
+        seen[name] = 0.9 * (0.6 + 0.4 * similarity(name, attribute))
     for table, weight in ((around.near, 0.9), (around.file, 0.5), (around.project, 0.25)):
         for name in table.attributes:
             if (name in table.calls) == called:
-                seen.setdefault(name, weight * (0.6 + 0.4 * similarity(name, node.attr)))
+                likely = weight * (0.6 + 0.4 * similarity(name, attribute))
+                seen[name] = max(seen.get(name, 0.0), likely)
     return sorted(seen.items(), key=lambda item: (-item[1], item[0]))[:12]
+
+
+def _declared(site: Site, owner: ast.expr) -> list[str]:
+    """The attributes of the class that the parameter `owner` is annotated with."""
+    function = site.around.function
+    if function is None or not isinstance(owner, ast.Name):
+        return []
+    for parameter in parameters(function):
+        if parameter.arg == owner.id and parameter.annotation is not None:
+            words = re.findall(r"[A-Za-z_]\w*", ast.unparse(parameter.annotation))
+            prefixes = tuple(f"{word}." for word in words)
+            members = site.around.project.members
+            return [each.partition(".")[2] for each in members if each.startswith(prefixes)]
+    return []
+
+
+@template("attribute-owner", 0.2, ast.Attribute)
+def attribute_owner(site: Site, node: ast.Attribute) -> Iterator[Rewrite]:
+    """`x.a.b` becomes `x.c`: the attribute belongs to the owner of the one that was asked."""
+    owner = node.value
+    if not isinstance(owner, ast.Attribute) or not is_load(node):
+        return
+    base = site.operand(owner.value, 15)
+    called = site.field == "func"
+    for name, weight in [(node.attr, 1.0), *_attributes(site, owner.value, node.attr, called)]:
+        if name != owner.attr:
+            yield from site.replace(node, f"{base}.{name}", weight)
 
 
 @template("add-attribute", 0.1, ast.Name)

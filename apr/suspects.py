@@ -1,0 +1,107 @@
+"""The suspects of a bug, and of a patch that has mended a part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from apr.core.bug import TestId
+from apr.core.coverage import CoverageMatrix
+from apr.core.location import SuspiciousLocation
+from apr.core.report import Baseline, TestOutcome, ValidationReport, Verdict
+from apr.core.tree import SearchNode
+from apr.localization.given import parse_location
+from apr.localization.localize import localize
+from apr.settings import RunSettings
+from apr.storage.oracle import Oracle
+
+
+def rank_suspects(
+    sources: Mapping[str, str],
+    settings: RunSettings,
+    matrix: CoverageMatrix | None,
+    baseline: Baseline,
+) -> tuple[SuspiciousLocation, ...]:
+    """The locations as given, or else as the baseline accuses them.
+
+    Raises:
+        BadInputError: when a given location or the formula does not exist.
+    """
+    if settings.locations:
+        given = (parse_location(text, sources) for text in settings.locations)
+        return tuple(suspect for suspects in given for suspect in suspects)
+    return localize(
+        matrix
+        and _heard(matrix, baseline.trigger_tests, (*baseline.other_failing, *baseline.flaky)),
+        baseline.failing,
+        sources,
+        formula=settings.formula,
+        limit=settings.max_locations,
+    )
+
+
+def _heard(
+    matrix: CoverageMatrix, failing: Collection[TestId], silent: Collection[TestId]
+) -> CoverageMatrix:
+    """The matrix as if exactly `failing` had failed and `silent` had not been run.
+
+    Tests that fail because of another bug, or now and then, must not accuse anything.
+    """
+    failed, unheard = frozenset(failing), frozenset(silent)
+
+    def outcome(test: TestId, seen: TestOutcome) -> TestOutcome:
+        if test in unheard:
+            return TestOutcome.SKIPPED
+        if test in failed:
+            return seen if seen.is_failure else TestOutcome.FAILED
+        return TestOutcome.PASSED if seen.is_failure else seen
+
+    results = tuple(
+        replace(result, outcome=outcome(result.test, result.outcome)) for result in matrix.results
+    )
+    return replace(matrix, results=results)
+
+
+class Relocation:
+    """Ranks the suspects of a partly mended program by the tests that fail there.
+
+    The base's coverage stands in for the patched program's: the tests that a patch has mended
+    now speak for the lines they execute, and only those still failing speak against them. With
+    given locations, or where nothing has changed sides, the base's ranking holds.
+    """
+
+    def __init__(self, sources: Mapping[str, str], settings: RunSettings, oracle: Oracle) -> None:
+        self._sources = sources
+        self._settings = settings
+        self._oracle = oracle
+        self._known: dict[frozenset[TestId], tuple[SuspiciousLocation, ...]] = {}
+
+    def __call__(self, node: SearchNode) -> tuple[SuspiciousLocation, ...]:
+        failing = self._failing(node.report)
+        if not failing or self._settings.locations or self._oracle.matrix is None:
+            return self._oracle.locations
+        if failing not in self._known:
+            self._known[failing] = self._rank(failing) or self._oracle.locations
+        return self._known[failing]
+
+    def _failing(self, report: ValidationReport | None) -> frozenset[TestId]:
+        """The tests that fail with the patch; empty when not all are known, or as before."""
+        if report is None or report.verdict not in (Verdict.STILL_FAILS, Verdict.REGRESSES):
+            return frozenset()
+        failed = frozenset(result.test for result in report.results)
+        if report.verdict is Verdict.REGRESSES:
+            return failed
+        complete = report.triggers_passed + len(failed) == report.triggers_total
+        return failed if complete and report.triggers_passed else frozenset()
+
+    def _rank(self, failing: frozenset[TestId]) -> tuple[SuspiciousLocation, ...]:
+        baseline, matrix = self._oracle.baseline, self._oracle.matrix
+        if matrix is None:
+            return ()
+        return localize(
+            _heard(matrix, failing, (*baseline.other_failing, *baseline.flaky)),
+            tuple(result for result in baseline.failing if result.test in failing),
+            self._sources,
+            formula=self._settings.formula,
+            limit=self._settings.max_locations,
+        )
