@@ -22,7 +22,8 @@ from apr.storage.oracle import Oracle
 from apr.subject import PreparedSubject
 from apr.suspects import Relocation, rank_suspects
 from validation.baseline import reproduce
-from validation.validator import StagedValidator, ValidationSettings
+from validation.plan import ValidationSettings
+from validation.validator import StagedValidator
 
 MakeGenerator = Callable[[RunSettings], Generator]
 

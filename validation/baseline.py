@@ -105,6 +105,7 @@ def make_baseline(bug: Bug, executions: Sequence[Execution], writes: bool) -> Ba
         duration_s=first.duration_s,
         repeats=len(executions),
         other_failing=tuple(result.test for result in others),
+        hung=tuple(r.test for r in first.results if r.outcome is TestOutcome.TIMEOUT),
         writes_workspace=writes,
     )
 

@@ -6,11 +6,11 @@ import queue
 import shutil
 import tempfile
 import warnings
-from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,33 +22,17 @@ from apr.core.report import (
     Baseline,
     Execution,
     Stage,
-    TestOutcome,
     ValidationReport,
     Verdict,
 )
-from validation.judge import regression_report, trigger_report
-from validation.runners.base import RunLimits, TestRunner, TestSession
+from validation.judge import regression_report, tally, trigger_report
+from validation.plan import Plan, ValidationSettings
+from validation.runners.base import TestRunner, TestSession
 from validation.workspace import SourceTree, Workspace
 
 T = TypeVar("T")
 _SessionKey = tuple[str, tuple[str, ...]]  # stage, patched files
 MAX_SESSIONS = 6  # warm processes per worker; each holds an interpreter and the test framework
-
-
-@dataclass(frozen=True, slots=True)
-class ValidationSettings:
-    """How candidates are judged.
-
-    `floor_s` and `factor`: a test may use `floor_s` plus `factor` times what it took in the
-    baseline, in seconds of CPU time. `thorough_s`: the quickest tests of a stage, as many as
-    together took so long in the baseline, run even after a failure, for finer rewards.
-    """
-
-    jobs: int = 1
-    floor_s: float = 0.25
-    factor: float = 4.0
-    thorough_s: float = 0.3
-    limits: RunLimits = field(default_factory=RunLimits)
 
 
 class StagedValidator:
@@ -71,7 +55,7 @@ class StagedValidator:
     ) -> None:
         self._runner = runner
         self._pristine = pristine
-        self._plan = _Plan(baseline, matrix, settings, runner.can_select)
+        self._plan = Plan(baseline, matrix, settings, runner.can_select)
         self._settings = settings
         # Where the sandbox cannot keep the workspace read-only, it is inspected after each patch.
         self._writable = baseline.writes_workspace or not can_protect or not runner.can_select
@@ -87,6 +71,9 @@ class StagedValidator:
             self._stack.close()
             raise
         self._pool = ThreadPoolExecutor(self._settings.jobs, "validation")
+        worker = self._free.get()
+        self._plan.is_staged = self._plan.can_select and worker.stages_agree_with_baseline()
+        self._free.put(worker)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -135,8 +122,7 @@ class StagedValidator:
     def confirm(self, patch: Patch) -> ValidationReport:
         """See `PatchValidator.confirm`: a new workspace, a new process, all tests at once."""
         with self._private_workspace() as workspace, workspace.patched(patch):
-            tests = [*self._plan.baseline.trigger_tests, *self._plan.baseline.passing]
-            execution, _ = self._runner.run(workspace.root, self._settings.limits, tests=tests)
+            execution, _ = self._runner.run(workspace.root, self._settings.limits)
         report = self._plan.judge_complete(execution)
         return replace(report, stage=Stage.CONFIRM)
 
@@ -150,119 +136,6 @@ def _results(futures: Sequence[Future[T]]) -> list[T]:
         raise
 
 
-class _Plan:
-    """Which tests run in which stage, and how long each may take."""
-
-    def __init__(
-        self,
-        baseline: Baseline,
-        matrix: CoverageMatrix | None,
-        settings: ValidationSettings,
-        can_select: bool,
-    ) -> None:
-        self.baseline = baseline
-        self.can_select = can_select
-        self._settings = settings
-        self._tests_by_line = _index_coverage(matrix)
-        self._kills: Counter[TestId] = Counter()
-        self._hung = frozenset(
-            result.test for result in baseline.failing if result.outcome is TestOutcome.TIMEOUT
-        )
-
-    def trigger_order(self) -> tuple[TestId, ...]:
-        """The tests that found most candidates out come first, then the quickest."""
-        return tuple(
-            sorted(
-                self.baseline.trigger_tests,
-                key=lambda test: (test in self._hung, -self._kills[test], self._expected_s([test])),
-            )
-        )
-
-    def learn(self, reports: Iterable[ValidationReport]) -> None:
-        """Remember which test ended the validation of each patch.
-
-        Called between batches, so that the order does not depend on which worker was faster.
-        """
-        for report in reports:
-            if report.stage is Stage.TRIGGER and report.results:
-                self._kills[report.results[-1].test] += 1
-
-    def regression_stages(self, patch: Patch) -> list[tuple[Stage, tuple[TestId, ...]]]:
-        """Regression tests that meet the patched lines, then all the others; never empty."""
-        affected = self._affected(patch)
-        ordered = sorted(self.baseline.passing, key=lambda test: self._expected_s([test]))
-        first = tuple(test for test in ordered if test in affected)
-        rest = tuple(test for test in ordered if test not in affected)
-        if self._expected_s(ordered) < self._settings.thorough_s:
-            first, rest = (), (*first, *rest)
-        stages = ((Stage.AFFECTED, first), (Stage.FULL, rest))
-        return [(stage, tests) for stage, tests in stages if tests]
-
-    def _affected(self, patch: Patch) -> frozenset[TestId]:
-        found: set[TestId] = set()
-        for hunk in patch.hunks:
-            by_line = self._tests_by_line.get(hunk.path, {})
-            for line in range(hunk.first - 1, hunk.first + len(hunk.old) + 1):
-                found.update(by_line.get(line, ()))
-        return frozenset(found)
-
-    def limits_s(self, tests: Sequence[TestId]) -> list[float]:
-        """CPU seconds that each of these tests may take."""
-        settings = self._settings
-        if not self.can_select:
-            return [settings.floor_s + settings.factor * self.baseline.duration_s]
-        return [settings.floor_s + settings.factor * self._expected_s([test]) for test in tests]
-
-    def thorough(self, tests: Sequence[TestId]) -> int:
-        """How many of the tests, which come quickest first, run even after a failure."""
-        total = 0.0
-        for count, test in enumerate(tests):
-            total += self._expected_s([test])
-            if total > self._settings.thorough_s:
-                return count
-        return len(tests)
-
-    def _expected_s(self, tests: Sequence[TestId]) -> float:
-        """What the tests took; those that hung in the baseline tell nothing about a fix."""
-        durations = self.baseline.durations_s
-        return sum(durations.get(test, 0.0) for test in tests if test not in self._hung)
-
-    def judge_complete(self, execution: Execution) -> ValidationReport:
-        """Judge one execution of all tests."""
-        triggers, passing = self.baseline.trigger_tests, self.baseline.passing
-        report = trigger_report(self.baseline, _only(execution, triggers))
-        if not report.is_plausible or not passing:
-            return report
-        return regression_report(report, Stage.FULL, passing, _only(execution, passing))
-
-
-def _only(execution: Execution, tests: Sequence[TestId]) -> Execution:
-    """The part of an execution that concerns `tests`, with the exit status that fits it."""
-    wanted = frozenset(tests)
-    results = tuple(result for result in execution.results if result.test in wanted)
-    status = execution.exit_status
-    others_fail = any(
-        result.outcome.is_failure for result in execution.results if result.test not in wanted
-    )
-    if others_fail and status not in (0, None):
-        status = 1 if any(result.outcome.is_failure for result in results) else 0
-    return replace(execution, results=results, exit_status=status)
-
-
-def _index_coverage(
-    matrix: CoverageMatrix | None,
-) -> Mapping[str, Mapping[int, frozenset[TestId]]]:
-    if matrix is None:
-        return {}
-    return {
-        path: {
-            line: frozenset(matrix.results[index].test for index in tests)
-            for line, tests in lines.items()
-        }
-        for path, lines in matrix.lines.items()
-    }
-
-
 class _Worker:
     """One workspace with its warm sessions; used by one thread at a time."""
 
@@ -270,7 +143,7 @@ class _Worker:
         self,
         runner: TestRunner,
         workspace: Workspace,
-        plan: _Plan,
+        plan: Plan,
         writable: bool,
     ) -> None:
         self._runner = runner
@@ -295,28 +168,39 @@ class _Worker:
         return report
 
     def _run_stages(self, patch: Patch) -> ValidationReport:
-        baseline = self._plan.baseline
-        if not self._plan.can_select:
-            tests = (*baseline.trigger_tests, *baseline.passing)
-            return self._plan.judge_complete(self._execute(("all", ()), tests, tests))
-        triggers = self._plan.trigger_order()
-        execution = self._execute(("trigger", patch.paths), triggers, triggers)
-        report = trigger_report(baseline, execution)
-        for stage, tests in self._plan.regression_stages(patch):
+        plan = self._plan
+        if not plan.is_staged:
+            return plan.judge_complete(self._execute("all", patch, plan.everything))
+        execution = self._execute("trigger", patch, plan.trigger_order())
+        report = trigger_report(plan.baseline, execution)
+        for stage, tests in plan.regression_stages(patch):
             if not report.is_plausible:
                 break
-            execution = self._execute(("regression", patch.paths), baseline.passing, tests)
+            execution = self._execute("regression", patch, tests)
             report = regression_report(report, stage, tests, execution)
         return report
 
-    def _execute(
-        self, key: _SessionKey, collected: Sequence[TestId], tests: Sequence[TestId]
-    ) -> Execution:
+    def stages_agree_with_baseline(self) -> bool:
+        """Whether the unpatched program behaves in stages as it does in one go.
+
+        It does not where tests depend on each other's traces and so on their order.
+        """
+        plan, base = self._plan, Patch()
+        triggers = plan.trigger_order()
+        if tally(triggers, self._execute("trigger", base, triggers)).passed:
+            return False
+        return all(
+            tally(tests, self._execute("regression", base, tests)).all_passed
+            for _, tests in plan.regression_stages(base)
+        )
+
+    def _execute(self, name: str, patch: Patch, tests: Sequence[TestId]) -> Execution:
         """Run `tests` in the warm session; a patch that destroys it is tried once more alone."""
+        key = (name, patch.paths)
         limits_s, thorough = self._plan.limits_s(tests), self._plan.thorough(tests)
         died = ""
         for _ in range(2):
-            session = self._session(key, collected)
+            session = self._session(key)
             try:
                 return session.execute(tests, limits_s, thorough)
             except SandboxDiedError as error:
@@ -325,7 +209,7 @@ class _Worker:
         message = f"the patch ended its test server: {died}"
         return Execution((), None, completed=False, duration_s=0.0, output=message)
 
-    def _session(self, key: _SessionKey, tests: Sequence[TestId]) -> TestSession:
+    def _session(self, key: _SessionKey) -> TestSession:
         """The warm session whose fork point is the import of the first patched file."""
         if key not in self._sessions:
             if len(self._sessions) >= MAX_SESSIONS:
@@ -333,7 +217,10 @@ class _Worker:
             stack = ExitStack()
             session = stack.enter_context(
                 self._runner.open(
-                    self._workspace.root, watched=key[1], tests=tests, writable=self._writable
+                    self._workspace.root,
+                    watched=key[1],
+                    tests=self._plan.collected(key[0]),
+                    writable=self._writable,
                 )
             )
             self._sessions[key] = (session, stack)

@@ -86,8 +86,9 @@ class Baseline:
 
     `failing` are the trigger tests, `passing` the regression tests; `flaky` ones changed their
     outcome between executions and belong to neither. `durations_s` is each test's time, undisturbed
-    by coverage.
+    by coverage, in the suite's own order.
     `other_failing` fail too, but this repair is not asked to mend them.
+    `hung` are those of any kind that ran out of time, so that nobody waits for them again.
     `writes_workspace` says that the tests create or change files in the subject's folder.
     """
 
@@ -99,6 +100,7 @@ class Baseline:
     duration_s: float
     repeats: int
     other_failing: tuple[TestId, ...] = ()
+    hung: tuple[TestId, ...] = ()
     writes_workspace: bool = False
 
     @property

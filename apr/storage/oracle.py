@@ -59,7 +59,7 @@ def _encode_baseline(baseline: Baseline) -> dict[str, Any]:
 
 
 def _decode_baseline(fields: dict[str, Any]) -> Baseline:
-    names = ("passing", "flaky", "skipped", "other_failing")
+    names = ("passing", "flaky", "skipped", "other_failing", "hung")
     tests = {name: tuple(TestId(test) for test in fields[name]) for name in names}
     failing = tuple(decode_result(result) for result in fields["failing"])
     return Baseline(**(fields | tests | {"failing": failing}))

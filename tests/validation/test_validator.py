@@ -9,7 +9,8 @@ import pytest
 
 from apr.core.patch import Hunk, Patch, diff_texts
 from apr.core.report import Stage, ValidationReport, Verdict
-from validation.validator import StagedValidator, ValidationSettings
+from validation.plan import ValidationSettings
+from validation.validator import StagedValidator
 
 SOURCE = """import os
 import sys
@@ -179,3 +180,38 @@ def test_nothing_is_left_in_the_temporary_folder(
         validator.validate([edit(FIX)])
         assert list((tmp_path / "tmp").iterdir())
     assert not list((tmp_path / "tmp").iterdir())
+
+
+ORDERED = """import calc
+
+log = []
+
+
+def test_first():
+    assert not log
+
+
+def test_marks():
+    log.append(1)
+
+
+def test_second():
+    assert log
+    assert calc.add(1, 2) == 3
+"""
+
+
+def test_tests_that_depend_on_each_other_are_run_in_the_suites_own_order(make_subject) -> None:
+    subject = make_subject({"calc.py": SOURCE, "test_calc.py": ORDERED})
+    reproduction = subject.reproduce()
+    with StagedValidator(
+        subject.runner,
+        subject.workspace.root,
+        reproduction.baseline,
+        reproduction.matrix,
+        ValidationSettings(),
+        can_protect=True,
+    ) as validator:
+        still, good = validator.validate([edit(("n * 2", "n + n")), edit(FIX)])
+        assert (still.verdict, good.verdict) == (Verdict.STILL_FAILS, Verdict.PLAUSIBLE)
+        assert validator.confirm(edit(FIX)).is_plausible

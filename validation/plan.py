@@ -1,0 +1,164 @@
+"""Which tests judge a patch, in which stages and order, and how long each may take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from apr.core.bug import TestId
+from apr.core.coverage import CoverageMatrix
+from apr.core.patch import Patch
+from apr.core.report import Baseline, Execution, Stage, ValidationReport
+from validation.judge import regression_report, trigger_report
+from validation.runners.base import RunLimits
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationSettings:
+    """How candidates are judged.
+
+    `floor_s` and `factor`: a test may use `floor_s` plus `factor` times what it took in the
+    baseline, in seconds of CPU time. `thorough_s`: the quickest tests of a stage, as many as
+    together took so long in the baseline, run even after a failure, for finer rewards.
+    """
+
+    jobs: int = 1
+    floor_s: float = 0.25
+    factor: float = 4.0
+    thorough_s: float = 0.3
+    limits: RunLimits = field(default_factory=RunLimits)
+
+
+class Plan:
+    """Which tests run in which stage, and how long each may take."""
+
+    def __init__(
+        self,
+        baseline: Baseline,
+        matrix: CoverageMatrix | None,
+        settings: ValidationSettings,
+        can_select: bool,
+    ) -> None:
+        self.baseline = baseline
+        self.can_select = can_select
+        self.is_staged = can_select
+        self._settings = settings
+        self._tests_by_line = _index_coverage(matrix)
+        self._kills: Counter[TestId] = Counter()
+        self._hung = frozenset(baseline.hung)
+
+    @property
+    def everything(self) -> tuple[TestId, ...]:
+        """All tests in the suite's own order, except those that hang for another reason."""
+        expected = {*self.baseline.trigger_tests, *self.baseline.passing}
+        return tuple(
+            test for test in self.baseline.durations_s if test in expected or test not in self._hung
+        )
+
+    def collected(self, session: str) -> tuple[TestId, ...]:
+        """Which tests the session called `session` may be asked to run."""
+        if session == "trigger":
+            return self.baseline.trigger_tests
+        return self.baseline.passing if session == "regression" else self.everything
+
+    def trigger_order(self) -> tuple[TestId, ...]:
+        """The suite's own order; in a slow suite, those first that found most patches out."""
+        return self._arrange(self.baseline.trigger_tests)
+
+    def _arrange(self, tests: Iterable[TestId]) -> tuple[TestId, ...]:
+        ordered = tuple(tests)
+        if self._expected_s(ordered) <= self._settings.thorough_s:
+            return tuple(sorted(ordered, key=lambda test: test in self._hung))
+        return tuple(
+            sorted(
+                ordered,
+                key=lambda test: (test in self._hung, -self._kills[test], self._expected_s([test])),
+            )
+        )
+
+    def learn(self, reports: Iterable[ValidationReport]) -> None:
+        """Remember which test ended the validation of each patch.
+
+        Called between batches, so that the order does not depend on which worker was faster.
+        """
+        for report in reports:
+            if report.results:
+                self._kills[report.results[-1].test] += 1
+
+    def regression_stages(self, patch: Patch) -> list[tuple[Stage, tuple[TestId, ...]]]:
+        """Regression tests that meet the patched lines, then all the others."""
+        passing = self.baseline.passing
+        affected = self._affected(patch)
+        if self._expected_s(passing) <= self._settings.thorough_s:
+            affected = frozenset()
+        first = self._arrange(test for test in passing if test in affected)
+        rest = self._arrange(test for test in passing if test not in affected)
+        stages = ((Stage.AFFECTED, first), (Stage.FULL, rest))
+        return [(stage, tests) for stage, tests in stages if tests]
+
+    def _affected(self, patch: Patch) -> frozenset[TestId]:
+        found: set[TestId] = set()
+        for hunk in patch.hunks:
+            by_line = self._tests_by_line.get(hunk.path, {})
+            for line in range(hunk.first - 1, hunk.first + len(hunk.old) + 1):
+                found.update(by_line.get(line, ()))
+        return frozenset(found)
+
+    def limits_s(self, tests: Sequence[TestId]) -> list[float]:
+        """CPU seconds that each of these tests may take."""
+        settings = self._settings
+        if not self.can_select:
+            return [settings.floor_s + settings.factor * self.baseline.duration_s]
+        return [settings.floor_s + settings.factor * self._expected_s([test]) for test in tests]
+
+    def thorough(self, tests: Sequence[TestId]) -> int:
+        """How many of the tests run even after a failure: as many as take `thorough_s`."""
+        if not self.is_staged:
+            return len(tests)
+        total = 0.0
+        for count, test in enumerate(tests):
+            total += self._expected_s([test])
+            if total > self._settings.thorough_s:
+                return count
+        return len(tests)
+
+    def _expected_s(self, tests: Sequence[TestId]) -> float:
+        """What the tests took; those that hung in the baseline tell nothing about a fix."""
+        durations = self.baseline.durations_s
+        return sum(durations.get(test, 0.0) for test in tests if test not in self._hung)
+
+    def judge_complete(self, execution: Execution) -> ValidationReport:
+        """Judge one execution of all tests."""
+        triggers, passing = self.baseline.trigger_tests, self.baseline.passing
+        report = trigger_report(self.baseline, _only(execution, triggers))
+        if not report.is_plausible or not passing:
+            return report
+        return regression_report(report, Stage.FULL, passing, _only(execution, passing))
+
+
+def _only(execution: Execution, tests: Sequence[TestId]) -> Execution:
+    """The part of an execution that concerns `tests`, with the exit status that fits it."""
+    wanted = frozenset(tests)
+    results = tuple(result for result in execution.results if result.test in wanted)
+    status = execution.exit_status
+    others_fail = any(
+        result.outcome.is_failure for result in execution.results if result.test not in wanted
+    )
+    if others_fail and status not in (0, None):
+        status = 1 if any(result.outcome.is_failure for result in results) else 0
+    return replace(execution, results=results, exit_status=status)
+
+
+def _index_coverage(
+    matrix: CoverageMatrix | None,
+) -> Mapping[str, Mapping[int, frozenset[TestId]]]:
+    if matrix is None:
+        return {}
+    return {
+        path: {
+            line: frozenset(matrix.results[index].test for index in tests)
+            for line, tests in lines.items()
+        }
+        for path, lines in matrix.lines.items()
+    }
