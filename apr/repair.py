@@ -12,7 +12,7 @@ from apr.core.patch import Patch, render_diff
 from apr.core.ports import Generator, PatchValidator, RepairContext
 from apr.core.report import Baseline, ValidationReport
 from apr.core.run import Budget, RankedPatch, Usage
-from apr.core.tree import SearchTree
+from apr.core.tree import SearchNode, SearchTree
 from apr.search.budget import BudgetMeter
 from apr.search.loop import SearchObserver, SearchResult, StopReason, search
 from apr.search.reward import TestReward
@@ -196,9 +196,15 @@ def rank(result: SearchResult, sources: Mapping[str, str]) -> tuple[RankedPatch,
     nodes = [result.tree.nodes[node_id] for node_id in result.plausible]
     nodes.sort(key=lambda node: (node.depth, _changed_lines(node.patch), node.id))
     return tuple(
-        RankedPatch(node.id, position, render_diff(node.patch, sources), node.origin)
+        RankedPatch(node.id, position, render_diff(node.patch, sources), _origins(result, node))
         for position, node in enumerate(nodes, 1)
     )
+
+
+def _origins(result: SearchResult, node: SearchNode) -> str:
+    """What proposed each of the edits that the patch consists of, the first one first."""
+    path = [step.origin for step in result.tree.path_to_root(node.id) if step.parent is not None]
+    return " + ".join(reversed(path))
 
 
 def _changed_lines(patch: Patch) -> int:
