@@ -25,8 +25,10 @@ format: $(VENV)/.dev-ready  ## Rewrite the code in the project's style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev-ready  ## Measure; see benchmarks/README.md for the subjects it needs
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.dev-ready  ## Measure speed; needs QUIXBUGS=/path/to/checkout
+	@test -d "$(QUIXBUGS)" || { echo "say where a QuixBugs checkout is: make bench QUIXBUGS=DIR" >&2; exit 2; }
+	$(BIN)/python benchmarks/throughput.py --root "$(QUIXBUGS)"
+	$(BIN)/python benchmarks/search_overhead.py
 
 test-docker: $(VENV)/.dev-ready  ## The sandbox contract against the engine at DOCKER_HOST
 	@test -n "$$APR_TEST_IMAGE" || { echo "name an image with Python in APR_TEST_IMAGE" >&2; exit 2; }

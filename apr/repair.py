@@ -119,7 +119,7 @@ def repair(
         relocate=Relocation(subject.sources, settings, oracle),
     )
     meter = BudgetMeter(budget, time.monotonic, known.usage)
-    with _open_validator(subject, oracle, settings) as validator:
+    with open_validator(subject, oracle, settings) as validator:
         result = search(
             context,
             generator,
@@ -135,9 +135,10 @@ def repair(
     return Repair(ranked, result.stopped, result.tree, meter.usage)
 
 
-def _open_validator(
+def open_validator(
     subject: PreparedSubject, oracle: Oracle, settings: RunSettings
 ) -> StagedValidator:
+    """The validator of a run, still to be entered."""
     return StagedValidator(
         subject.runner,
         subject.workspace.root,
