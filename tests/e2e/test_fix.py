@@ -54,13 +54,15 @@ def test_a_unittest_suite_is_repaired_too(apr, copy_bug) -> None:
     assert subprocess.run(command, cwd=subject, capture_output=True, timeout=60).returncode == 0
 
 
-def test_a_bug_that_needs_two_edits_is_fixed_by_two_hunks(apr, copy_bug) -> None:
-    subject = copy_bug("two_edits")
-    done = apr("fix", subject, "--format", "json")
+def test_a_bug_that_needs_two_edits_is_fixed_by_two_hunks(apr, tmp_path: Path) -> None:
+    subject = tmp_path / "stockroom"
+    shutil.copytree(DEMO / "stockroom", subject)
+    done = apr("fix", DEMO / "bugs" / "returns.bug.toml", "--format", "json")
     assert done.returncode == 0, done.stderr
-    diff = json.loads(done.stdout)["patches"][0]["diff"]
-    apply(subject, diff)
-    assert run_tests(subject) == 0
+    (patch,) = json.loads(done.stdout)["patches"]
+    assert patch["diff"].count("\n@@ ") + patch["origin"].count(" + ") >= 2
+    apply(subject, patch["diff"])
+    assert run_tests(subject, "tests/test_returns.py") == 0
 
 
 @pytest.mark.parametrize("name", ["crlf_file", "no_final_newline"])

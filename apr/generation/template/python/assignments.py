@@ -38,7 +38,8 @@ def bound_value(site: Site, node: ast.Assign) -> Iterator[Rewrite]:
 def bound_expression(site: Site, node: ast.expr) -> Iterator[Rewrite]:
     """The same for returned values, arguments and bounds: `max(0, e)`, `max(a, e)`, `min(a, e)`."""
     is_value = isinstance(site.parent, (ast.Return, ast.Slice)) or (
-        site.field == "args" or (site.field == "value" and isinstance(site.parent, ast.AugAssign))
+        site.field in ("args", "elts")
+        or (site.field == "value" and isinstance(site.parent, ast.AugAssign))
     )
     is_number = site.kind(node) in (Kind.NUMBER, Kind.UNKNOWN)
     if not is_value or not is_number or not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
@@ -46,9 +47,10 @@ def bound_expression(site: Site, node: ast.expr) -> Iterator[Rewrite]:
     text = site.text(node)
     for function in ("max", "min"):
         yield from site.replace(node, f"{function}(0, {text})", 0.8)
-        for name in site.scope.of_kind(Kind.NUMBER)[:4]:
-            if name != text:
-                yield from site.replace(node, f"{function}({name}, {text})", 0.5)
+        bounds = [*_compared(site), *site.scope.of_kind(Kind.NUMBER)[:4]]
+        for bound in dict.fromkeys(bounds):
+            if bound != text:
+                yield from site.replace(node, f"{function}({bound}, {text})", 0.6)
 
 
 @template("accumulate", 0.12, ast.Assign)
@@ -111,3 +113,15 @@ def combine_values(site: Site, node: ast.Assign | ast.AugAssign | ast.Return) ->
                 for symbol, weight in (("+", 0.6 if first < second else 0.0), ("-", 0.6)):
                     if weight:
                         yield from site.replace(node.value, f"{first} {symbol} {second}", weight)
+
+
+def _compared(site: Site) -> list[str]:
+    """Elements and attributes that the function compares something with, as written."""
+    found: dict[str, None] = {}
+    function = site.around.function
+    for node in ast.walk(function) if function is not None else ():
+        if isinstance(node, ast.Compare):
+            for operand in (node.left, *node.comparators):
+                if isinstance(operand, (ast.Subscript, ast.Attribute)):
+                    found[site.text(operand)] = None
+    return [bound for bound in found if len(bound) <= 40][:6]
