@@ -6,7 +6,7 @@ from support.e2e import BUGS
 
 
 def test_a_run_on_postgresql_equals_the_one_on_sqlite(apr, postgres_url: str) -> None:
-    subject = BUGS / "class_method" / "subject"
+    subject = BUGS / "off_by_one" / "subject"
     argv = ("fix", subject, "--seed", 5, "--candidates", 200)
     here = apr(*argv)
     there = apr(*argv, APR_DATABASE_URL=postgres_url)
