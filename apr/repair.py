@@ -178,6 +178,10 @@ class Confirming:
             for patch, report in zip(patches, self._validator.validate(patches), strict=True)
         ]
 
+    def learn(self, reports: Sequence[ValidationReport]) -> None:
+        """See `PatchValidator.learn`."""
+        self._validator.learn(reports)
+
     def confirm(self, patch: Patch) -> ValidationReport:
         """See `PatchValidator.confirm`."""
         return self._validator.confirm(patch)

@@ -78,10 +78,7 @@ class Plan:
         )
 
     def learn(self, reports: Iterable[ValidationReport]) -> None:
-        """Remember which test ended the validation of each patch.
-
-        Called between batches, so that the order does not depend on which worker was faster.
-        """
+        """Remember which test ended the validation of each patch."""
         for report in reports:
             if report.results:
                 self._kills[report.results[-1].test] += 1

@@ -60,38 +60,39 @@ class StagedValidator:
         # Where the sandbox cannot keep the workspace read-only, it is inspected after each patch.
         self._writable = baseline.writes_workspace or not can_protect or not runner.can_select
         self._stack = ExitStack()
+        self._workers: list[_Worker] = []
         self._free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> StagedValidator:
         try:
             for _ in range(self._settings.jobs):
-                self._free.put(self._stack.enter_context(self._make_worker()))
+                workspace = self._stack.enter_context(self._private_workspace())
+                worker = _Worker(self._runner, workspace, self._plan, self._writable)
+                self._workers.append(worker)
+                self._free.put(worker)
+            self._pool = ThreadPoolExecutor(self._settings.jobs, "validation")
+            if self._plan.can_select:
+                self._plan.is_staged = self._workers[0].stages_agree_with_baseline()
         except BaseException:
-            self._stack.close()
+            self._close()
             raise
-        self._pool = ThreadPoolExecutor(self._settings.jobs, "validation")
-        worker = self._free.get()
-        self._plan.is_staged = self._plan.can_select and worker.stages_agree_with_baseline()
-        self._free.put(worker)
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        """End all processes, then the threads that waited for them, then remove the copies."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
-        # Ending the sandboxes first wakes the threads that wait for them.
-        self._stack.close()
+        for worker in self._workers:
+            worker.close()
         if self._pool is not None:
             self._pool.shutdown(wait=True)
-
-    @contextmanager
-    def _make_worker(self) -> Iterator[_Worker]:
-        with self._private_workspace() as workspace:
-            worker = _Worker(self._runner, workspace, self._plan, self._writable)
-            try:
-                yield worker
-            finally:
-                worker.close()
+        for worker in self._workers:
+            worker.close()  # what a thread had been starting meanwhile
+        self._stack.close()
 
     @contextmanager
     def _private_workspace(self) -> Iterator[Workspace]:
@@ -108,9 +109,11 @@ class StagedValidator:
         if self._pool is None:
             raise RuntimeError("the validator must be entered before use")
         futures = [self._pool.submit(self._validate_one, patch) for patch in patches]
-        reports = _results(futures)
+        return _results(futures)
+
+    def learn(self, reports: Sequence[ValidationReport]) -> None:
+        """See `PatchValidator.learn`: the tests that find most patches out come first."""
         self._plan.learn(reports)
-        return reports
 
     def _validate_one(self, patch: Patch) -> ValidationReport:
         worker = self._free.get()
@@ -151,6 +154,7 @@ class _Worker:
         self._plan = plan
         self._writable = writable
         self._sessions: OrderedDict[_SessionKey, tuple[TestSession, ExitStack]] = OrderedDict()
+        self._is_closed = False
 
     def judge(self, patch: Patch) -> ValidationReport:
         """Take one patch through the stages, as far as it gets."""
@@ -211,12 +215,16 @@ class _Worker:
                 return session.execute(tests, limits_s, thorough)
             except SandboxDiedError as error:
                 died = str(error)
+                if self._is_closed:
+                    raise
                 self._close_session(key)
         message = f"the patch ended its test server: {died}"
         return Execution((), None, completed=False, duration_s=0.0, output=message)
 
     def _session(self, key: _SessionKey) -> TestSession:
         """The warm session whose fork point is the import of the first patched file."""
+        if self._is_closed:
+            raise SandboxDiedError("the validator was closed")
         if key not in self._sessions:
             if len(self._sessions) >= MAX_SESSIONS:
                 self._close_session(next(iter(self._sessions)))
@@ -234,11 +242,13 @@ class _Worker:
         return self._sessions[key][0]
 
     def _close_session(self, key: _SessionKey) -> None:
-        _, stack = self._sessions.pop(key)
-        stack.close()
+        known = self._sessions.pop(key, None)
+        if known is not None:
+            known[1].close()
 
     def close(self) -> None:
-        """End the warm processes."""
+        """End the warm processes, and start no more."""
+        self._is_closed = True
         for key in list(self._sessions):
             self._close_session(key)
 

@@ -115,6 +115,7 @@ class Workspace:
 
         Raises:
             PatchDoesNotApplyError: when it does not fit; nothing is written then.
+            EnvironmentUnusableError: when the copy cannot be written.
         """
         changed = patch.apply(self._texts)
         targets = {path: safe_path(self.root, path) for path in changed}
@@ -127,7 +128,11 @@ class Workspace:
                 shutil.copy2(safe_path(self.pristine, path), target)
 
     def _write(self, target: Path, data: bytes, path: str) -> None:
-        target.write_bytes(data)
+        try:
+            target.chmod(target.stat().st_mode | stat.S_IWUSR)
+            target.write_bytes(data)
+        except OSError as error:
+            raise EnvironmentUnusableError(f"cannot write {target}: {error.strerror}") from error
         # Bytecode caches compare whole seconds and sizes: never look like the original.
         original = safe_path(self.pristine, path).stat().st_mtime
         moment = max(time.time(), original + 2)

@@ -72,6 +72,14 @@ class PatchValidator(Protocol):
         """
         ...
 
+    def learn(self, reports: Sequence[ValidationReport]) -> None:
+        """Hear every verdict of the run between two batches, in order, replayed ones included.
+
+        What the validator makes of them (such as running the tests first that found most patches
+        out) thus does not depend on timing or on where a run was interrupted.
+        """
+        ...
+
     def confirm(self, patch: Patch) -> ValidationReport:
         """Run every test again in a fresh sandbox, nothing reused."""
         ...

@@ -177,6 +177,7 @@ class _Search:
             if unknown:
                 answers = self.validator.validate(tuple(unknown.values()))
                 reports.update(zip(unknown, answers, strict=True))
+        self.validator.learn([reports[digest] for digest in fresh])
         cached = sum(reports[digest].from_cache for digest in unknown)
         self.budget.settle(Usage(validations=cached), Usage())
         return reports

@@ -89,6 +89,7 @@ class Referee:
     largest_batch: int = 0
     interrupt_at: int | None = None
     calls: int = 0
+    learned: list[Verdict] = field(default_factory=list)
 
     def validate(self, patches: Sequence[Patch]) -> Sequence[ValidationReport]:
         self.calls += 1
@@ -97,6 +98,9 @@ class Referee:
         self.largest_batch = max(self.largest_batch, len(patches))
         self.asked.extend(edits_of(patch) for patch in patches)
         return [self.rule(edits_of(patch)) for patch in patches]
+
+    def learn(self, reports: Sequence[ValidationReport]) -> None:
+        self.learned.extend(report.verdict for report in reports)
 
     def confirm(self, patch: Patch) -> ValidationReport:
         return self.rule(edits_of(patch))
@@ -257,6 +261,8 @@ def test_a_search_interrupted_after_any_batch_resumes_to_the_same_tree(
         assert (resumed.plausible, resumed.stopped) == (whole.plausible, whole.stopped)
         assert len(referee.asked) == len(whole.tree) - 1 - len(saved)
         assert not {patch_of(edits).digest for edits in referee.asked} & set(saved)
+        heard = [node.report.verdict for node in resumed.tree.nodes[1:] if node.report]
+        assert referee.learned == heard  # the replayed verdicts too, in the same order
     assert step > 10
 
 
