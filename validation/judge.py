@@ -57,6 +57,15 @@ def tally(expected: Sequence[TestId], execution: Execution) -> Tally:
 
 def trigger_report(baseline: Baseline, execution: Execution) -> ValidationReport:
     """The report after the trigger stage; PLAUSIBLE means: so far."""
+    if execution.build_error:
+        return ValidationReport(
+            verdict=Verdict.DOES_NOT_BUILD,
+            stage=Stage.COMPILE,
+            triggers_total=len(baseline.failing),
+            regressions_total=len(baseline.passing),
+            duration_s=execution.duration_s,
+            message=execution.build_error,
+        )
     count = tally(baseline.trigger_tests, execution)
     return ValidationReport(
         verdict=Verdict.PLAUSIBLE if count.all_passed else Verdict.STILL_FAILS,

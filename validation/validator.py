@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import shutil
 import tempfile
-import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,7 +27,7 @@ from apr.core.report import (
 from validation.judge import regression_report, tally, trigger_report
 from validation.plan import Plan, ValidationSettings
 from validation.runners.base import TestRunner, TestSession
-from validation.workspace import SourceTree, Workspace
+from validation.workspace import Workspace
 
 T = TypeVar("T")
 _SessionKey = tuple[str, tuple[str, ...]]  # stage, patched files
@@ -159,9 +158,6 @@ class _Worker:
     def judge(self, patch: Patch) -> ValidationReport:
         """Take one patch through the stages, as far as it gets."""
         try:
-            problem = compile_problem(patch, self._workspace.pristine)
-            if problem:
-                return ValidationReport(Verdict.DOES_NOT_BUILD, Stage.COMPILE, message=problem)
             with self._workspace.patched(patch):
                 report = self._run_stages(patch)
         except PatchDoesNotApplyError as error:
@@ -251,18 +247,3 @@ class _Worker:
         self._is_closed = True
         for key in list(self._sessions):
             self._close_session(key)
-
-
-def compile_problem(patch: Patch, pristine: Path) -> str:
-    """Why a patched Python file does not compile; empty when all do, or for other languages."""
-    changed = patch.apply(SourceTree(pristine))
-    for path, text in changed.items():
-        if not path.endswith(".py"):
-            continue
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                compile(text.encode("utf-8", "surrogateescape"), path, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-            return f"{type(error).__name__}: {error}"
-    return ""

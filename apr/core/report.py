@@ -66,6 +66,7 @@ class Execution:
 
     `completed` is true only when the runner reached its own end; `exit_status` is the runner's
     (None when it was killed). `timed_out` says the execution as a whole hit its limit.
+    `build_error` says why the program under test does not compile; empty when it does.
     """
 
     results: tuple[TestResult, ...]
@@ -74,6 +75,7 @@ class Execution:
     duration_s: float
     timed_out: bool = False
     output: str = ""
+    build_error: str = ""
 
     def outcomes(self) -> dict[TestId, TestOutcome]:
         """The outcome of each reported test."""

@@ -34,6 +34,7 @@ class Transcript:
     results: dict[TestId, TestResult] = field(default_factory=dict)
     running: TestId | None = None
     status: int | None = None
+    build_error: str = ""
     collected: list[TestId] = field(default_factory=list)
     coverage: dict[str, dict[int, list[str]]] = field(default_factory=dict)
 
@@ -48,6 +49,8 @@ class Transcript:
             self.running = TestId(str(message["id"]))
         elif kind == "test":
             return self._read_test(message)
+        elif kind == "unbuildable":
+            self.build_error = str(message["m"])
         elif kind == "collected":
             self.collected = [TestId(str(test)) for test in message["ids"]]
         elif kind == "end":
@@ -226,4 +229,5 @@ def _read_child(message: Mapping[str, Any], tests: Iterable[TestId]) -> Executio
         duration_s=execution.duration_s,
         timed_out=execution.timed_out,
         output=fatal,
+        build_error=transcript.build_error,
     )

@@ -14,6 +14,8 @@ from functools import cached_property, lru_cache
 from math import log, sqrt
 from typing import Protocol
 
+_MOST_CONSTANTS = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -57,6 +59,12 @@ class Ingredients:
     def donors(self) -> DonorIndex:
         """The statements, searchable; built on first use."""
         return DonorIndex(self.statements)
+
+    @cached_property
+    def common_constants(self) -> tuple[tuple[str, int], ...]:
+        """The literals seen most often; a project has too many to compare with all of them."""
+        ranked = sorted(self.constants.items(), key=lambda item: (-item[1], item[0]))
+        return tuple(ranked[:_MOST_CONSTANTS])
 
     @staticmethod
     def merge(parts: Iterable[Ingredients]) -> Ingredients:

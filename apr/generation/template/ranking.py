@@ -19,6 +19,7 @@ class TemplateSettings:
     `lines_per_batch`: suspicious lines whose edits are generated together.
     `streams_kept`: parents whose enumeration stays in memory; others start over when asked
     again, which costs time but changes no answer.
+    `refined_lines`: how many of the most suspicious lines are edited on top of a parent's patch.
     `related_bonus`: factor for an edit of the same template as the parent's own.
     """
 
@@ -26,6 +27,7 @@ class TemplateSettings:
     repetition_exponent: float = 0.35
     line_exponent: float = 0.0
     lines_per_batch: int = 40
+    refined_lines: int = 150
     related_bonus: float = 2.0
     streams_kept: int = 32
 
@@ -72,7 +74,11 @@ class RankedEdits:
 
     def best_first(self, related: str | None = None) -> Iterator[Candidate]:
         """Every candidate once, the best first; `related` is the template of the parent's edit."""
-        batches = self._batches(1.0 if related is None else max(1.0, self._settings.related_bonus))
+        is_root = related is None
+        batches = self._batches(
+            1.0 if is_root else max(1.0, self._settings.related_bonus),
+            None if is_root else self._settings.refined_lines,
+        )
         heap: list[tuple[float, int, Candidate]] = []
         number = 0
         for position, (_, batch) in enumerate(batches):
@@ -83,17 +89,19 @@ class RankedEdits:
             while heap and -heap[0][0] >= following:
                 yield heapq.heappop(heap)[2]
 
-    def _batches(self, best: float) -> list[tuple[float, list[tuple[_File, frozenset[int]]]]]:
+    def _batches(
+        self, best: float, limit: int | None
+    ) -> list[tuple[float, list[tuple[_File, frozenset[int]]]]]:
         """Groups of lines with the highest score that any edit in them could reach.
 
-        `best` is the highest value of an edit's other factors.
+        `best` is the highest value of an edit's other factors; `limit` cuts the list of lines.
         """
         settings = self._settings
         lines = sorted(
             (-score, index, line)
             for index, file in enumerate(self._files)
             for line, score in file.scores.items()
-        )
+        )[:limit]
         batches = []
         for first in range(0, len(lines), settings.lines_per_batch):
             group = lines[first : first + settings.lines_per_batch]

@@ -46,11 +46,22 @@ class ForkPoint:
 
         def get_code(loader: Any, name: str) -> Any:
             path = loader.path if isinstance(loader.path, str) else ""
-            if not point.reached and os.path.realpath(path) in point.watched:
+            is_watched = os.path.realpath(path) in point.watched
+            if not point.reached and is_watched:
                 point.reach("import of " + name)
-            return original(loader, name)
+            try:
+                return original(loader, name)
+            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+                if not is_watched:
+                    raise
+                point.give_up(error)
 
         importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+
+    def give_up(self, error: BaseException) -> None:
+        """The patched file does not compile: nothing else needs to be known."""
+        self.channel.send(k="unbuildable", m=shorten(f"{type(error).__name__}: {error}"))
+        os._exit(1)
 
     def reach(self, where: str) -> None:
         """Serve here, unless serving began earlier."""

@@ -87,7 +87,7 @@ def other_constant(site: Site, node: ast.Constant) -> Iterator[Rewrite]:
     offered: set[str] = {own}
     for table, scope_weight in tables:
         ranked = sorted(
-            ((similarity(own, text), count, text) for text, count in table.constants.items()),
+            ((similarity(own, text), count, text) for text, count in table.common_constants),
             key=lambda each: (-each[0], -each[1], each[2]),
         )
         for likeness, _, text in ranked[:12]:
