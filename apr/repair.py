@@ -151,6 +151,7 @@ def open_validator(
             limits=subject.limits,
         ),
         can_protect=subject.sandbox.name != "process",
+        likely=tuple(suspect.location.path for suspect in oracle.locations[:1]),
     )
 
 

@@ -51,11 +51,14 @@ class StagedValidator:
         settings: ValidationSettings,
         *,
         can_protect: bool,
+        likely: tuple[str, ...] = (),
     ) -> None:
+        """`likely` names the files that patches will touch, to start the right processes first."""
         self._runner = runner
         self._pristine = pristine
         self._plan = Plan(baseline, matrix, settings, runner.can_select)
         self._settings = settings
+        self._likely = likely
         # Where the sandbox cannot keep the workspace read-only, it is inspected after each patch.
         self._writable = baseline.writes_workspace or not can_protect or not runner.can_select
         self._stack = ExitStack()
@@ -72,7 +75,7 @@ class StagedValidator:
                 self._free.put(worker)
             self._pool = ThreadPoolExecutor(self._settings.jobs, "validation")
             if self._plan.can_select:
-                self._plan.is_staged = self._workers[0].stages_agree_with_baseline()
+                self._plan.is_staged = self._workers[0].stages_agree_with_baseline(self._likely)
         except BaseException:
             self._close()
             raise
@@ -170,23 +173,24 @@ class _Worker:
     def _run_stages(self, patch: Patch) -> ValidationReport:
         plan = self._plan
         if not plan.is_staged:
-            return plan.judge_complete(self._execute("all", patch, plan.everything))
-        execution = self._execute("trigger", patch, plan.trigger_order())
+            return plan.judge_complete(self._execute("all", patch.paths, plan.everything))
+        execution = self._execute("trigger", patch.paths, plan.trigger_order())
         report = trigger_report(plan.baseline, execution)
         for stage, tests in plan.regression_stages(patch):
             if not report.is_plausible:
                 break
-            execution = self._execute("regression", patch, tests)
+            execution = self._execute("regression", patch.paths, tests)
             report = regression_report(report, stage, tests, execution)
         return report
 
-    def stages_agree_with_baseline(self) -> bool:
+    def stages_agree_with_baseline(self, watched: tuple[str, ...]) -> bool:
         """Whether the unpatched program behaves in stages as it does in one go.
 
         It does not where tests depend on each other's traces and so on their order.
         """
-        plan, base = self._plan, Patch()
-        triggers = tally(plan.trigger_order(), self._execute("trigger", base, plan.trigger_order()))
+        plan = self._plan
+        order = plan.trigger_order()
+        triggers = tally(order, self._execute("trigger", watched, order))
         before = {result.test: result for result in plan.baseline.failing}
         fail_alike = all(
             (result.outcome, result.progress)
@@ -196,13 +200,13 @@ class _Worker:
         if triggers.passed or not fail_alike:
             return False
         return all(
-            tally(tests, self._execute("regression", base, tests)).all_passed
-            for _, tests in plan.regression_stages(base)
+            tally(tests, self._execute("regression", watched, tests)).all_passed
+            for _, tests in plan.regression_stages(Patch())
         )
 
-    def _execute(self, name: str, patch: Patch, tests: Sequence[TestId]) -> Execution:
+    def _execute(self, name: str, watched: tuple[str, ...], tests: Sequence[TestId]) -> Execution:
         """Run `tests` in the warm session; a patch that destroys it is tried once more alone."""
-        key = (name, patch.paths)
+        key = (name, watched)
         limits_s, thorough = self._plan.limits_s(tests), self._plan.thorough(tests)
         died = ""
         for _ in range(2):
