@@ -86,7 +86,7 @@ def test_nonsense_is_refused_in_one_sentence(
 def test_a_path_must_be_a_folder(apr: Cli, project: Path) -> None:
     for path, words in (
         (project / "missing", "there is no such path"),
-        (project / "clamping.py", "is a file: name the folder"),
+        (project / "clamping.py", "is no bug file"),
         (project / ("x" * 300), "cannot be used"),
     ):
         result = apr("fix", path)

@@ -22,6 +22,7 @@ from apr.core.errors import (
     EnvironmentUnusableError,
     StoreError,
 )
+from support.e2e import heed_interrupts
 
 Cli = Callable[..., Result]
 
@@ -211,6 +212,7 @@ def test_a_signal_ends_with_one_sentence_and_130(tmp_path: Path, number: signal.
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "APR_DATA_DIR": str(tmp_path)},
+        preexec_fn=heed_interrupts,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "waiting\n"

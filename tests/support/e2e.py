@@ -51,6 +51,7 @@ class Apr:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=heed_interrupts,
         )
 
     def stop_after(
@@ -65,6 +66,11 @@ class Apr:
         process.send_signal(number)
         process.communicate(timeout=60)
         return process.returncode
+
+
+def heed_interrupts() -> None:
+    """A shell's background job, such as a CI's, has its children ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def snapshot(folder: Path) -> Mapping[str, tuple[bytes, float]]:

@@ -61,7 +61,17 @@ def supervise(folder: str, command: Sequence[str]) -> int:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        return _run(command)
+    finally:
+        kill_descendants(os.getpid())
+        import shutil  # costs as much time as the whole start, and is often not needed
+
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(command: Sequence[str]) -> int:
     try:
         main = os.fork()
         if main == 0:
@@ -72,10 +82,14 @@ def supervise(folder: str, command: Sequence[str]) -> int:
             os.dup2(null.fileno(), 1)
         return _reap_until(main)
     finally:
-        kill_descendants(os.getpid())
-        import shutil  # costs as much time as the whole start, and is often not needed
+        # The death of whoever started us often ends the command too: nothing may interrupt what
+        # cleans up, whichever of the two is noticed first.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
-        shutil.rmtree(folder, ignore_errors=True)
+
+def _stop(*_: object) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + signal.SIGTERM)
 
 
 def _execute(command: Sequence[str]) -> NoReturn:
