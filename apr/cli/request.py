@@ -44,7 +44,7 @@ def make_bug(request: SubjectRequest) -> Bug:
     """
     from validation.runners.detect import detect_command  # with it come the runners
 
-    if request.path.is_file() and request.path.name.endswith(BUG_FILES):
+    if request.path.name.endswith(BUG_FILES) and request.path.is_file():
         return _bug_of_file(request)
     subject = check_subject(request.path)
     command = detect_command(subject, request.test, python=request.python, junit=request.junit)
