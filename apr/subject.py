@@ -88,7 +88,9 @@ def make_policy(bug: Bug, settings: RunSettings) -> SandboxPolicy:
     """
     readable: tuple[str, ...] = ()
     if bug.test_command.kind is not RunnerKind.COMMAND:
-        python = python_readable_paths(bug.test_command.python)
+        # An image brings its own interpreter; ours would only be in the way.
+        in_image = settings.image is not None
+        python = () if in_image else python_readable_paths(bug.test_command.python)
         readable = (*python, str(HARNESS_ROOT), str(toolbox()))
     return SandboxPolicy(
         memory_mib=settings.memory_mib,

@@ -57,7 +57,7 @@ def fix(
     chosen = choose_format(form, json=json, output=output)
     check_output(output)
     described = SubjectRequest(
-        path, test, _tuple(test_id), _tuple(source), python, _tuple(junit), issue, name
+        path, test, _tuple(test_id), _tuple(source), python, _tuple(junit), issue, name, image
     )
     bug = make_bug(described)
     if apply:

@@ -56,7 +56,13 @@ def localize(
     """Rank the places where the fault may be, and show them in the source."""
     bug = make_bug(
         SubjectRequest(
-            path, test, tuple(test_id or ()), tuple(source or ()), python, tuple(junit or ())
+            path,
+            test,
+            tuple(test_id or ()),
+            tuple(source or ()),
+            python,
+            tuple(junit or ()),
+            image=image,
         )
     )
     settings = make_settings(

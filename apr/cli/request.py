@@ -33,6 +33,7 @@ class SubjectRequest:
     junit: tuple[str, ...] = ()
     issue: Path | None = None
     name: str | None = None
+    image: str | None = None
 
 
 def make_bug(request: SubjectRequest) -> Bug:
@@ -47,7 +48,13 @@ def make_bug(request: SubjectRequest) -> Bug:
     if request.path.name.endswith(BUG_FILES) and request.path.is_file():
         return _bug_of_file(request)
     subject = check_subject(request.path)
-    command = detect_command(subject, request.test, python=request.python, junit=request.junit)
+    command = detect_command(
+        subject,
+        request.test,
+        python=request.python,
+        junit=request.junit,
+        in_image=request.image is not None,
+    )
     return Bug(
         subject=str(subject),
         test_command=command,
@@ -65,7 +72,8 @@ def _bug_of_file(request: SubjectRequest) -> Bug:
 
     if request.test or request.junit:
         raise BadInputError(f"{request.path} names its own test command: drop --test and --junit")
-    bug = load_bug(request.path, find_python(request.path.parent, request.python))
+    in_image = request.image is not None
+    bug = load_bug(request.path, find_python(request.path.parent, request.python, in_image))
     return replace(
         bug,
         trigger_tests=tuple(TestId(test) for test in request.test_ids) or bug.trigger_tests,

@@ -35,14 +35,20 @@ def detect_command(
     *,
     python: str | None = None,
     junit: tuple[str, ...] = (),
+    in_image: bool = False,
 ) -> TestCommand:
     """The test command: as typed, or guessed from the files of the subject.
+
+    With `in_image`, programs are those of a container image, about which this machine knows
+    nothing: `python3` unless another interpreter is named, and no program is looked for.
 
     Raises:
         BadInputError: when it cannot be parsed or names an interpreter that does not exist.
     """
+    if in_image:
+        python = python or "python3"
     if text is None:
-        return _guess(subject, python, junit)
+        return _guess(subject, python, junit, in_image)
     try:
         words = shlex.split(text)
     except ValueError as error:
@@ -53,7 +59,7 @@ def detect_command(
         environment.append((name, value))
     if not words:
         raise BadInputError("the test command is empty")
-    return _parse(subject, words, tuple(environment), python, junit)
+    return _parse(subject, words, tuple(environment), python, junit, in_image)
 
 
 def _parse(
@@ -62,6 +68,7 @@ def _parse(
     environment: tuple[tuple[str, str], ...],
     python: str | None,
     junit: tuple[str, ...],
+    in_image: bool,
 ) -> TestCommand:
     program = Path(words[0]).name
     typed_python = None
@@ -74,39 +81,40 @@ def _parse(
     elif program == "unittest":
         kind = RunnerKind.UNITTEST
     else:
-        return _other(words, environment, junit, subject)
-    interpreter = find_python(subject, python or typed_python)
+        if not in_image:
+            _require_program(words[0], subject)
+        return TestCommand(
+            RunnerKind.COMMAND, tuple(words), junit_globs=junit, environment=environment
+        )
+    interpreter = find_python(subject, python or typed_python, in_image)
     return TestCommand(kind, tuple(words[1:]), interpreter, environment=environment)
 
 
-def _other(
-    words: list[str],
-    environment: tuple[tuple[str, str], ...],
-    junit: tuple[str, ...],
-    subject: Path,
+def _require_program(name: str, subject: Path) -> None:
+    if not (shutil.which(name) or (subject / name).is_file()):
+        raise BadInputError(f"the test command {name!r} was not found")
+
+
+def _guess(
+    subject: Path, python: str | None, junit: tuple[str, ...], in_image: bool
 ) -> TestCommand:
-    found = shutil.which(words[0]) or (subject / words[0]).is_file()
-    if not found:
-        raise BadInputError(f"the test command {words[0]!r} was not found")
-    return TestCommand(RunnerKind.COMMAND, tuple(words), junit_globs=junit, environment=environment)
-
-
-def _guess(subject: Path, python: str | None, junit: tuple[str, ...]) -> TestCommand:
     if (subject / "pom.xml").is_file():
         maven = ("mvn", "-q", "-o", "test")
         return TestCommand(RunnerKind.COMMAND, maven, junit_globs=junit or MAVEN_REPORTS)
     if (subject / "build.gradle").is_file() or (subject / "build.gradle.kts").is_file():
         gradle = ("./gradlew", "--offline", "test")
         return TestCommand(RunnerKind.COMMAND, gradle, junit_globs=junit or GRADLE_REPORTS)
-    return TestCommand(RunnerKind.PYTEST, (), find_python(subject, python))
+    return TestCommand(RunnerKind.PYTEST, (), find_python(subject, python, in_image))
 
 
-def find_python(subject: Path, wanted: str | None = None) -> str:
+def find_python(subject: Path, wanted: str | None = None, in_image: bool = False) -> str:
     """The interpreter for the subject: as asked for, its own environment's, the active one's, ours.
 
     Raises:
         BadInputError: when the one asked for does not exist.
     """
+    if in_image:
+        return wanted or "python3"
     if wanted is not None:
         found = shutil.which(wanted)
         if found is None:
