@@ -230,7 +230,8 @@ def probe_extras() -> Iterator[Check]:
     for extra, modules in EXTRAS.items():
         missing = [name for name in modules if importlib.util.find_spec(name) is None]
         detail = f"lacks {', '.join(missing)}" if missing else "installed"
-        remedy = f"pip install 'apr[{extra}]'" if missing else ""
+        # Packages by their own names: APR itself is installed from a checkout, not by name.
+        remedy = f"pip install {' '.join(missing)}" if missing else ""
         yield Check("extras", extra, not missing, detail, remedy)
 
 

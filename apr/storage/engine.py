@@ -56,7 +56,7 @@ def make_engine(url: str) -> Engine:
         return create_engine(parsed, json_serializer=_dump_json, **_server_options(parsed))
     except ImportError as error:
         raise StoreError(
-            f"{describe(parsed)} needs the Python package {error.name}: install apr[workers]"
+            f"{describe(parsed)} needs the Python package {error.name}: pip install it"
         ) from error
     except SQLAlchemyError as error:
         raise StoreError(f"{describe(parsed)} cannot be used: {_reason(error)}") from error

@@ -107,7 +107,7 @@ def test_a_missing_extra_names_its_command(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("apr.cli.probes.EXTRAS", {"demo": ("json", "no_such_module_of_apr")})
     (check,) = probe_extras()
     assert (check.ok, check.detail) == (False, "lacks no_such_module_of_apr")
-    assert check.remedy == "pip install 'apr[demo]'"
+    assert check.remedy == "pip install no_such_module_of_apr"
 
 
 @pytest.mark.parametrize(
