@@ -1,0 +1,1 @@
+"""Judging patches; usable alone: knows no model, no database, no queue."""

@@ -1,0 +1,1 @@
+"""The REST API and the dashboard; both will read what `apr.service` gives."""

@@ -1,0 +1,1 @@
+"""The Celery application; its tasks will call `apr.service` and nothing else."""

@@ -1,0 +1,1 @@
+"""The tree search over patches, for any generator and evaluator."""
