@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from apr.core.bug import Bug
 from apr.core.patch import Patch, render_diff
-from apr.core.ports import Generator, PatchValidator, RepairContext
+from apr.core.ports import Generator, RepairContext
 from apr.core.report import Baseline, ValidationReport
 from apr.core.run import Budget, RankedPatch, Usage
 from apr.core.tree import SearchNode, SearchTree
@@ -192,9 +192,6 @@ class Confirming:
         report = self._validator.confirm(patch)
         self._notify("phase", {"name": "search"})
         return replace(report, duration_s=before.duration_s + report.duration_s)
-
-
-_: type[PatchValidator] = Confirming
 
 
 def rank(result: SearchResult, sources: Mapping[str, str]) -> tuple[RankedPatch, ...]:

@@ -82,12 +82,12 @@ class Service:
             self.store.set_status(run.id, RunStatus.RUNNING)
             try:
                 result = self._execute(run, notify)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, SystemExit):
                 self.store.set_status(run.id, RunStatus.INTERRUPTED, "stopped by the user")
                 raise
             except LeaseLostError:
                 raise
-            except BaseException as error:
+            except Exception as error:
                 message = str(error) if isinstance(error, AprError) else f"internal error: {error}"
                 self.store.set_status(run.id, RunStatus.FAILED, message)
                 raise

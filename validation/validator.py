@@ -27,7 +27,7 @@ from apr.core.report import (
 from validation.judge import regression_report, tally, trigger_report
 from validation.plan import Plan, ValidationSettings
 from validation.runners.base import TestRunner, TestSession
-from validation.workspace import Workspace
+from validation.workspace import Workspace, copy_workspace
 
 T = TypeVar("T")
 _SessionKey = tuple[str, tuple[str, ...]]  # stage, patched files
@@ -101,7 +101,7 @@ class StagedValidator:
         folder = Path(tempfile.mkdtemp(prefix="apr-workspace-"))
         try:
             root = folder / self._pristine.name
-            shutil.copytree(self._pristine, root, symlinks=True)
+            copy_workspace(self._pristine, root)
             yield Workspace(root, self._pristine)
         finally:
             shutil.rmtree(folder, ignore_errors=True)

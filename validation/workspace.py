@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -29,11 +29,24 @@ def copy_subject(subject: Path, target: Path) -> None:
     Raises:
         EnvironmentUnusableError: when a file cannot be read or the disk is full.
     """
+    _copy(subject, target, _ignore)
+
+
+def copy_workspace(pristine: Path, target: Path) -> None:
+    """Copy a private copy once more, bytecode caches included.
+
+    Raises:
+        EnvironmentUnusableError: when the disk is full.
+    """
+    _copy(pristine, target, None)
+
+
+def _copy(source: Path, target: Path, ignore: Callable[[str, list[str]], set[str]] | None) -> None:
     try:
-        shutil.copytree(subject, target, symlinks=True, ignore=_ignore)
+        shutil.copytree(source, target, symlinks=True, ignore=ignore)
     except (OSError, shutil.Error) as error:
         reason = error.args[0][0] if isinstance(error, shutil.Error) else error
-        raise EnvironmentUnusableError(f"cannot copy {subject}: {reason}") from error
+        raise EnvironmentUnusableError(f"cannot copy {source}: {reason}") from error
 
 
 def _ignore(folder: str, names: list[str]) -> set[str]:
