@@ -300,3 +300,49 @@ def test_docstrings_and_annotations_are_left_alone() -> None:
     for edit in PYTHON.edits(text, None, Ingredients()):
         assert '"""Nothing 1."""' in edit.apply(text)
         assert "a: int) -> int" in edit.apply(text)
+
+
+@pytest.mark.parametrize(
+    ("buggy", "fixed"),
+    [("x = 60", "x = 50"), ("x = 120", "x = 210"), ("x = 100", "x = 1000"), ("x = -35", "x = -53")],
+)
+def test_a_mistyped_number_is_corrected(buggy: str, fixed: str) -> None:
+    assert_fixable(buggy, fixed)
+
+
+def test_a_guard_of_another_function_is_copied_behind_the_docstring() -> None:
+    other = """
+        def largest(orders):
+            if not orders:
+                return ZERO
+            return max(orders)
+
+        ZERO = 0
+        """
+    buggy = '\ndef mean(orders):\n    """The mean."""\n    return sum(orders) / len(orders)\n'
+    fixed = buggy.replace(
+        '"""\n    return', '"""\n    if not orders:\n        return ZERO\n    return'
+    )
+    assert_fixable(dedent(other) + buggy, dedent(other) + fixed)
+
+
+def test_a_guard_whose_names_are_unknown_here_is_not_copied() -> None:
+    text = "def f(a):\n    if not a:\n        return 1\n    return a\n\n\ndef g(b):\n    return b\n"
+    wanted = PYTHON.normalise(text.replace("return b", "if not a:\n        return 1\n    return b"))
+    assert wanted not in proposed(text)
+
+
+def test_an_attribute_is_looked_up_in_the_class_of_the_annotated_parameter() -> None:
+    project = "class Line:\n    paid: int\n    @property\n    def total(self):\n        return 1\n"
+    buggy = "def refund(line: Line | None, n):\n    return line.product.price * n\n"
+    assert_fixable(buggy, buggy.replace("line.product.price", "line.paid"), project)
+    assert_fixable(buggy, buggy.replace("line.product.price", "line.total"), project)
+
+
+def test_a_value_is_bounded_by_what_the_function_compares_with() -> None:
+    buggy = """
+        def merge(spans, end):
+            if 3 <= spans[-1][1]:
+                spans[-1] = (1, end)
+        """
+    assert_fixable(buggy, buggy.replace("(1, end)", "(1, max(spans[-1][1], end))"))
