@@ -4,7 +4,7 @@
 
 Both sides judge the same patches, the first that the template generator proposes for each program,
 one at a time on one core, in one run and in turns. The pool is APR's validator with one worker in
-the default sandbox, its start-up counted. The other side is what a plain harness does: write the
+the default sandbox; its start-up is counted in the second ratio. The other side is what a plain harness does: write the
 patch into a copy and run `python -m pytest TEST_FILE`, no sandbox, every test, with a time limit.
 A patch counts as passing there when the exit status is 0. Both must agree on every patch; the exit
 status is 1 when they do not. Patches on which the other side hangs are left out of both times,
@@ -47,18 +47,26 @@ class Row:
     name: str
     patches: int
     hanging: int
+    start_s: float
     pool_s: float
     process_s: float
     differing: int
 
     @property
     def ratio(self) -> float:
+        """With the pool's start-up."""
+        return self.process_s / (self.start_s + self.pool_s)
+
+    @property
+    def running_ratio(self) -> float:
+        """Once it runs."""
         return self.process_s / self.pool_s
 
 
 def main() -> int:
     arguments = parse_arguments()
     rows = []
+    print(HEAD + "\n" + "|---" * 8 + "|", flush=True)
     with tempfile.TemporaryDirectory() as work:
         bugs = quixbugs.load(arguments.root, Path(work), arguments.only).bugs
         for bug in bugs:
@@ -76,11 +84,20 @@ def measure(bug: Bug, subject: PreparedSubject, count: int) -> Row:
     wanted = [passed for passed in expected if passed is not None]
     started = time.perf_counter()
     with open_validator(subject, oracle, SETTINGS) as validator:
+        running = time.perf_counter()
         reports = validator.validate(chosen)
-    pool_s = time.perf_counter() - started
+        ended = time.perf_counter()
     got = [report.is_plausible for report in reports]
     differing = sum(a != b for a, b in zip(wanted, got, strict=True))
-    return Row(bug.name, len(chosen), expected.count(None), pool_s, seconds, differing)
+    return Row(
+        bug.name,
+        len(chosen),
+        expected.count(None),
+        running - started,
+        ended - running,
+        seconds,
+        differing,
+    )
 
 
 def propose(bug: Bug, subject: PreparedSubject, oracle: Oracle, count: int) -> Sequence[Patch]:
@@ -114,22 +131,27 @@ def process_each(
     return passed, seconds
 
 
+HEAD = "| program | patches | hanging | process /s | pool /s | ratio | with start-up | differing |"
+
+
 def render(row: Row) -> str:
     return (
         f"| {row.name} | {row.patches} | {row.hanging} | {row.patches / row.process_s:.1f} "
-        f"| {row.patches / row.pool_s:.1f} | {row.ratio:.1f} | {row.differing} |"
+        f"| {row.patches / row.pool_s:.1f} | {row.running_ratio:.1f} | {row.ratio:.1f} "
+        f"| {row.differing} |"
     )
 
 
 def summarize(rows: Sequence[Row]) -> int:
-    pool, process = sum(row.pool_s for row in rows), sum(row.process_s for row in rows)
-    patches, differing = sum(row.patches for row in rows), sum(row.differing for row in rows)
-    print(
-        f"| all | {patches} | {sum(row.hanging for row in rows)} | {patches / process:.1f} "
-        f"| {patches / pool:.1f} | {process / pool:.1f} | {differing} |"
+    total = Row(
+        "all",
+        *(sum(getattr(row, name) for row in rows) for name in ("patches", "hanging")),
+        *(sum(getattr(row, name) for row in rows) for name in ("start_s", "pool_s", "process_s")),
+        sum(row.differing for row in rows),
     )
-    print(f"\nmedian ratio {statistics.median(row.ratio for row in rows):.1f}")
-    return 1 if differing else 0
+    print(render(total))
+    print(f"\nmedian ratio {statistics.median(row.running_ratio for row in rows):.1f}")
+    return 1 if total.differing else 0
 
 
 def parse_arguments() -> argparse.Namespace:
