@@ -7,8 +7,8 @@ one at a time on one core, in one run and in turns. The pool is APR's validator 
 the default sandbox; its start-up is counted in the second ratio. The other side is what a plain
 harness does: write the patch into a copy and run `python -m pytest TEST_FILE`, no sandbox, every
 test, with a time limit. A patch counts as passing there when the exit status is 0. Both must agree
-on every patch; the exit status is 1 when they do not. Patches on which the other side hangs are left
-out of both times, and counted: a fixed time limit says nothing about throughput.
+on every patch; the exit status is 1 when they do not. Patches on which the other side hangs are
+left out of both times, and counted: a fixed time limit says nothing about throughput.
 """
 
 from __future__ import annotations
