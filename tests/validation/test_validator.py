@@ -157,6 +157,12 @@ def test_what_a_candidate_leaves_in_the_folder_is_gone_for_the_next_one(validato
         assert judge(validator, edit(("return a - b", body))).verdict is Verdict.STILL_FAILS
 
 
+def test_a_process_left_behind_by_a_good_patch_does_not_spoil_it(validator) -> None:
+    body = "os.fork() or __import__('time').sleep(60); return a + b"
+    report = judge(validator, edit(("return a - b", body)))
+    assert (report.verdict, report.duration_s < 10) == (Verdict.PLAUSIBLE, True)
+
+
 def test_verdicts_do_not_depend_on_the_order_of_candidates(validator) -> None:
     patches = [edit(("return a - b", f"return a - b + {n}")) for n in range(6)] + [edit(FIX)]
     forward = [report.verdict for report in validator.validate(patches)]
