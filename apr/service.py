@@ -79,6 +79,7 @@ class Service:
         run = self.store.get_run(run_id)
         notify = _Recorder(self.store, run.id, listener)
         with self._lease(run.id):
+            run = self.store.get_run(run.id)  # as the former owner left it
             self.store.set_status(run.id, RunStatus.RUNNING)
             try:
                 result = self._execute(run, notify)

@@ -66,7 +66,9 @@ def prepare_subject(bug: Bug, settings: RunSettings) -> Iterator[PreparedSubject
         files = SourceTree(root)
         names = list(files)
         paths = source_paths(names, bug.source_globs, SUFFIXES)
-        sources = {path: files[path] for path in paths if _is_text(files[path])}
+        # A symbolic link is listed but never read, let alone patched.
+        readable = {path: text for path in paths if (text := files.get(path)) is not None}
+        sources = {path: text for path, text in readable.items() if _is_text(text)}
         if not sources:
             raise BadInputError(_no_sources(bug, paths))
         yield PreparedSubject(
@@ -76,7 +78,7 @@ def prepare_subject(bug: Bug, settings: RunSettings) -> Iterator[PreparedSubject
             limits=RunLimits(settings.test_timeout_s, settings.suite_timeout_s),
             sources=sources,
             test_sources=_test_sources(files, names),
-            skipped=tuple(path for path in paths if path not in sources),
+            skipped=tuple(path for path in readable if path not in sources),
             digest=_digest(original, names),
         )
 
@@ -113,7 +115,8 @@ def _no_sources(bug: Bug, paths: tuple[str, ...]) -> str:
 
 
 def _test_sources(files: SourceTree, names: list[str]) -> dict[str, str]:
-    texts = {path: files[path] for path in names if path.endswith(SUFFIXES) and is_test_path(path)}
+    tests = (path for path in names if path.endswith(SUFFIXES) and is_test_path(path))
+    texts = {path: files.get(path, "") for path in tests}
     return {path: text for path, text in texts.items() if len(text) <= MAX_TEST_BYTES}
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from apr.core.bug import TestId
 from apr.core.coverage import CoverageMatrix
 from apr.core.patch import Patch
-from apr.core.report import Baseline, Execution, Stage, ValidationReport
+from apr.core.report import Baseline, Execution, Stage, ValidationReport, Verdict
 from validation.judge import regression_report, trigger_report
 from validation.runners.base import RunLimits
 
@@ -109,6 +109,12 @@ class Plan:
             return [settings.floor_s + settings.factor * self.baseline.duration_s]
         return [settings.floor_s + settings.factor * self._expected_s([test]) for test in tests]
 
+    @property
+    def loading_s(self) -> float:
+        """CPU seconds for importing the program: what the baseline took besides its tests."""
+        outside = self.baseline.duration_s - sum(self.baseline.durations_s.values())
+        return max(2.0, self._settings.factor * outside)
+
     def thorough(self, tests: Sequence[TestId]) -> int:
         """How many of the tests run even after a failure: as many as take `thorough_s`."""
         if not self.is_staged:
@@ -128,10 +134,28 @@ class Plan:
     def judge_complete(self, execution: Execution) -> ValidationReport:
         """Judge one execution of all tests."""
         triggers, passing = self.baseline.trigger_tests, self.baseline.passing
+        unknown = self._unknown_failure(execution)
+        if unknown is not None:
+            return unknown
         report = trigger_report(self.baseline, _only(execution, triggers))
         if not report.is_plausible or not passing:
             return report
         return regression_report(report, Stage.FULL, passing, _only(execution, passing))
+
+    def _unknown_failure(self, execution: Execution) -> ValidationReport | None:
+        """A failing test that the baseline did not know, since its module could not be imported."""
+        known = self.baseline.durations_s
+        unknown = [r for r in execution.results if r.outcome.is_failure and r.test not in known]
+        if not unknown:
+            return None
+        return ValidationReport(
+            verdict=Verdict.STILL_FAILS,
+            stage=Stage.TRIGGER,
+            triggers_total=len(self.baseline.failing),
+            regressions_total=len(self.baseline.passing),
+            message=f"{unknown[0].test}: {unknown[0].message}",
+            results=tuple(unknown),
+        )
 
 
 def _only(execution: Execution, tests: Sequence[TestId]) -> Execution:
@@ -142,7 +166,7 @@ def _only(execution: Execution, tests: Sequence[TestId]) -> Execution:
     others_fail = any(
         result.outcome.is_failure for result in execution.results if result.test not in wanted
     )
-    if others_fail and status not in (0, None):
+    if others_fail and status == 1:
         status = 1 if any(result.outcome.is_failure for result in results) else 0
     return replace(execution, results=results, exit_status=status)
 

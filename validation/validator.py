@@ -21,6 +21,7 @@ from apr.core.report import (
     Baseline,
     Execution,
     Stage,
+    TestOutcome,
     ValidationReport,
     Verdict,
 )
@@ -75,11 +76,25 @@ class StagedValidator:
                 self._free.put(worker)
             self._pool = ThreadPoolExecutor(self._settings.jobs, "validation")
             if self._plan.can_select:
-                self._plan.is_staged = self._workers[0].stages_agree_with_baseline(self._likely)
+                self._plan.is_staged = self._can_stage()
         except BaseException:
             self._close()
             raise
         return self
+
+    def _can_stage(self) -> bool:
+        """Whether stages reproduce the baseline, if need be with a workspace open to the tests.
+
+        Tests may write and remove files so that the baseline shows no trace of them.
+        """
+        first = self._workers[0]
+        if first.stages_agree_with_baseline(self._likely):
+            return True
+        if self._writable:
+            return False
+        for worker in self._workers:
+            worker.open_workspace()
+        return first.stages_agree_with_baseline(self._likely)
 
     def __exit__(self, *_: object) -> None:
         self._close()
@@ -190,11 +205,14 @@ class _Worker:
         """
         plan = self._plan
         order = plan.trigger_order()
-        triggers = tally(order, self._execute("trigger", watched, order))
+        triggers = tally(order, self._execute("trigger", watched, order, len(order)))
         before = {result.test: result for result in plan.baseline.failing}
         fail_alike = all(
-            (result.outcome, result.progress)
-            == (before[result.test].outcome, before[result.test].progress)
+            result.outcome is before[result.test].outcome
+            and (
+                result.outcome is TestOutcome.TIMEOUT
+                or result.progress == before[result.test].progress
+            )
             for result in triggers.failed
         )
         if triggers.passed or not fail_alike:
@@ -204,15 +222,22 @@ class _Worker:
             for _, tests in plan.regression_stages(Patch())
         )
 
-    def _execute(self, name: str, watched: tuple[str, ...], tests: Sequence[TestId]) -> Execution:
+    def _execute(
+        self,
+        name: str,
+        watched: tuple[str, ...],
+        tests: Sequence[TestId],
+        thorough: int | None = None,
+    ) -> Execution:
         """Run `tests` in the warm session; a patch that destroys it is tried once more alone."""
         key = (name, watched)
-        limits_s, thorough = self._plan.limits_s(tests), self._plan.thorough(tests)
+        limits_s = self._plan.limits_s(tests)
+        thorough = self._plan.thorough(tests) if thorough is None else thorough
         died = ""
         for _ in range(2):
             session = self._session(key)
             try:
-                return session.execute(tests, limits_s, thorough)
+                return session.execute(tests, limits_s, thorough, self._plan.loading_s)
             except SandboxDiedError as error:
                 died = str(error)
                 if self._is_closed:
@@ -245,6 +270,12 @@ class _Worker:
         known = self._sessions.pop(key, None)
         if known is not None:
             known[1].close()
+
+    def open_workspace(self) -> None:
+        """Let the tests write into the workspace, which is then inspected after each patch."""
+        self._writable = True
+        for key in list(self._sessions):
+            self._close_session(key)
 
     def close(self) -> None:
         """End the warm processes, and start no more."""

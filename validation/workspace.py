@@ -45,7 +45,7 @@ def _copy(source: Path, target: Path, ignore: Callable[[str, list[str]], set[str
     try:
         shutil.copytree(source, target, symlinks=True, ignore=ignore)
     except (OSError, shutil.Error) as error:
-        reason = error.args[0][0] if isinstance(error, shutil.Error) else error
+        reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error
         raise EnvironmentUnusableError(f"cannot copy {source}: {reason}") from error
 
 
@@ -137,8 +137,8 @@ class Workspace:
                 self._write(targets[path], encode(text), path)
             yield
         finally:
-            for path, target in targets.items():
-                shutil.copy2(safe_path(self.pristine, path), target)
+            for path in targets:
+                self._restore(path)
 
     def _write(self, target: Path, data: bytes, path: str) -> None:
         try:
@@ -161,11 +161,23 @@ class Workspace:
     def clean(self) -> None:
         """Undo everything that tests did to the folder."""
         for path in self.dirt():
+            self._restore(path)
+
+    def _restore(self, path: str) -> None:
+        """Put one file back as it was, following no link that the tests may have planted."""
+        try:
+            folder = self.root
+            for part in PurePosixPath(path).parts[:-1]:
+                folder = folder / part
+                if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+                    folder.unlink()
+                folder.mkdir(exist_ok=True)
             target, source = self.root / path, self.pristine / path
             _remove(target)
-            if source.is_symlink() or source.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_symlink() or source.is_file():
                 shutil.copy2(source, target, follow_symlinks=False)
+        except OSError as error:
+            raise EnvironmentUnusableError(f"cannot restore {path}: {error}") from error
 
 
 def _remove(path: Path) -> None:

@@ -34,12 +34,13 @@ class TestSession(Protocol):
     """Runs tests against whatever the workspace holds at the moment."""
 
     def execute(
-        self, tests: Sequence[TestId], limits_s: Sequence[float], thorough: int
+        self, tests: Sequence[TestId], limits_s: Sequence[float], thorough: int, loading_s: float
     ) -> Execution:
         """Run `tests` in this order, each within its own limit in CPU seconds.
 
         The first `thorough` tests run whatever happens; after them, the first failure ends the
-        execution, and so does any test that runs out of its limit. A session that cannot select
+        execution, and so does any test that runs out of its limit. `loading_s` is granted for
+        importing the program before the first test. A session that cannot select
         runs everything within the sum of the limits.
         """
         ...

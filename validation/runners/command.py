@@ -119,10 +119,10 @@ class CommandSession:
         self._workspace = workspace
 
     def execute(
-        self, tests: Sequence[TestId], limits_s: Sequence[float], thorough: int
+        self, tests: Sequence[TestId], limits_s: Sequence[float], thorough: int, loading_s: float
     ) -> Execution:
         """See `TestSession.execute`."""
-        execution = self._runner.execute_all(self._workspace, sum(limits_s))
+        execution = self._runner.execute_all(self._workspace, sum(limits_s) + loading_s)
         wanted = frozenset(tests)
         return Execution(
             results=tuple(r for r in execution.results if r.test in wanted),

@@ -45,6 +45,8 @@ def detect_command(
     Raises:
         BadInputError: when it cannot be parsed or names an interpreter that does not exist.
     """
+    if any(not glob or glob.startswith("/") for glob in junit):
+        raise BadInputError("--junit takes patterns relative to the project, such as out/*.xml")
     if in_image:
         python = python or "python3"
     if text is None:

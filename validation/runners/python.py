@@ -75,7 +75,7 @@ class PythonRunner:
             timed_out=execution.timed_out,
             output=execution.output,
         )
-        return merged, matrix.build(merged.results) if coverage else None
+        return merged, matrix.build(merged.results) if coverage and matrix else None
 
     @contextmanager
     def open(
@@ -134,6 +134,9 @@ class _MatrixBuilder:
             target = self._lines.setdefault(path, {})
             for line, tests in lines.items():
                 target.setdefault(line, set()).update(tests)
+
+    def __bool__(self) -> bool:
+        return bool(self._lines)
 
     def build(self, results: tuple[TestResult, ...]) -> CoverageMatrix:
         index: Mapping[str, int] = {result.test: i for i, result in enumerate(results)}

@@ -34,6 +34,7 @@ class Transcript:
     results: dict[TestId, TestResult] = field(default_factory=dict)
     running: TestId | None = None
     status: int | None = None
+    stopped: bool = False
     build_error: str = ""
     collected: list[TestId] = field(default_factory=list)
     coverage: dict[str, dict[int, list[str]]] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class Transcript:
             self.collected = [TestId(str(test)) for test in message["ids"]]
         elif kind == "end":
             self.status = int(message["status"])
+            self.stopped = bool(message.get("stopped"))
         elif kind == "coverage":
             lines = message["lines"]
             self.coverage[str(message["path"])] = {int(n): tests for n, tests in lines.items()}
@@ -81,7 +83,7 @@ class Transcript:
         return Execution(
             results=tuple(results),
             exit_status=self.status,
-            completed=self.status is not None,
+            completed=self.status is not None and not self.stopped,
             duration_s=duration_s,
             timed_out=timed_out,
             output=output,
@@ -175,7 +177,7 @@ class TestServer:
                 raise EnvironmentUnusableError(str(message["m"]))
 
     def execute(
-        self, tests: Sequence[TestId], limits_s: Sequence[float], thorough: int
+        self, tests: Sequence[TestId], limits_s: Sequence[float], thorough: int, loading_s: float
     ) -> Execution:
         """See `TestSession.execute`. On the wall clock four times as much is granted.
 
@@ -183,7 +185,7 @@ class TestServer:
             SandboxDiedError: when the server itself is gone.
         """
         self._count += 1
-        limit_s = sum(limits_s)
+        limit_s = sum(limits_s) + loading_s
         command = {
             "n": self._count,
             "tests": tests,

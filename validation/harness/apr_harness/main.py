@@ -32,7 +32,7 @@ def main() -> None:
         driver = _load_driver(config["runner"])
     except ImportError as error:
         fail(channel, f"{sys.executable} cannot import {config['runner']}: {error}")
-    cover = Cover(root, config["toolbox"]) if config.get("coverage") else None
+    cover = _open_cover(root, config) if config.get("coverage") else None
     if cover is not None:
         recorder.on_test = cover.switch
     try:
@@ -43,8 +43,16 @@ def main() -> None:
         fail(channel, traceback.format_exc())
     if cover is not None:
         cover.send(channel)
-    channel.send(k="end", status=status)
+    channel.send(k="end", status=status, stopped=recorder.stopped)
     exit_now(status)
+
+
+def _open_cover(root: str, config: dict[str, Any]) -> Cover | None:
+    """None when this interpreter can use neither its own coverage.py nor the host's."""
+    try:
+        return Cover(root, config["toolbox"])
+    except Exception:
+        return None
 
 
 def _prepare_path(root: str) -> None:

@@ -62,6 +62,7 @@ class Plugin:
         self._finish(item)
         if self.selection.is_over(*self.recorder.counts):
             # Only a candidate's child stops early. Pytest's own way out renders a traceback.
+            self.recorder.stopped = True
             self._leave(1)
 
     @pytest.hookimpl(hookwrapper=True)
@@ -97,10 +98,12 @@ class Plugin:
     def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> None:
         if self.point is not None:
             # A candidate's child is done here: nobody reads pytest's closing report.
-            self._leave(int(exitstatus))
+            # "No tests collected" is a success when the import of a test module was the trigger.
+            only_modules = int(exitstatus) == 5 and self.recorder.finished
+            self._leave(0 if only_modules and not self.recorder.failures else int(exitstatus))
 
     def _leave(self, status: int) -> None:
-        self.recorder.channel.send(k="end", status=status)
+        self.recorder.channel.send(k="end", status=status, stopped=self.recorder.stopped)
         exit_now(status)
 
     def _finish(self, item: Any) -> None:
@@ -127,6 +130,7 @@ class Plugin:
 def options() -> list[str]:
     """Options that keep pytest quiet, complete and in one process, whatever the project's ini."""
     neutral = ["--rootdir=.", "-q", "--capture=no", "--maxfail=0", "-p", "no:cacheprovider"]
+    neutral += ["--continue-on-collection-errors"]
     if importlib.util.find_spec("xdist"):
         neutral += ["-n0"]
     if importlib.util.find_spec("pytest_cov"):

@@ -105,6 +105,7 @@ class Recorder:
         self.channel = channel
         self.root = os.path.realpath(root)
         self.finished = self.failures = self.timeouts = 0
+        self.stopped = False  # before all tests were run
         self.on_test: Callable[[str], None] = lambda test: None
         self._started = 0.0
         self._relative: dict[str, str] = {}

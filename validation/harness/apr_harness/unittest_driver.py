@@ -11,6 +11,8 @@ from apr_harness.recorder import Recorder, Selection, TestTimeoutError, describe
 
 FIXTURE = re.compile(r"^(setUp|tearDown)(Class|Module) \((?P<owner>[^)]+)\)$")
 
+FAILED_IMPORT = "unittest.loader._FailedTest."
+
 
 class Result(unittest.TestResult):
     """Reports each test when it stops; a broken class or module fixture fails its tests."""
@@ -38,6 +40,7 @@ class Result(unittest.TestResult):
         self.reported.add(test.id())
         self.recorder.finish(test.id(), outcome, message, frames, progress)
         if self.selection.is_over(*self.recorder.counts):
+            self.recorder.stopped = True
             self.stop()
 
     def _failed(self, outcome: str, test: Any, error: Any) -> None:
@@ -74,7 +77,8 @@ class Result(unittest.TestResult):
             self._failed("failed" if is_assertion else "error", test, err)
 
     def addSkip(self, test: Any, reason: str) -> None:  # noqa: N802
-        self._state = ("skipped", reason, [], 0)
+        if self._state[0] == "passed":
+            self._state = ("skipped", reason, [], 0)
 
     def addExpectedFailure(self, test: Any, err: Any) -> None:  # noqa: N802
         self._state = ("xfailed", "", [], 0)
@@ -93,7 +97,12 @@ class Runner:
         if self.point is not None:
             self.point.reach("end of loading")
         selection = Selection(self.config)
-        cases = selection.arrange(_flatten(suite), lambda case: case.id())
+        # A class imported into two modules is loaded twice under one name.
+        loaded = {case.id(): case for case in _flatten(suite)}
+        cases = selection.arrange(loaded.values(), lambda case: case.id())
+        for test in selection.tests or ():
+            if test.startswith(FAILED_IMPORT) and test not in loaded:
+                self.recorder.report(test, "passed")
         if self.point is None:
             self.recorder.channel.send(k="collected", ids=[case.id() for case in cases])
         result = Result(self.recorder, selection, [case.id() for case in cases])
