@@ -9,7 +9,15 @@ from dataclasses import dataclass, field, replace
 from apr.core.bug import TestId
 from apr.core.coverage import CoverageMatrix
 from apr.core.patch import Patch
-from apr.core.report import Baseline, Execution, Stage, ValidationReport, Verdict
+from apr.core.report import (
+    Baseline,
+    Execution,
+    Stage,
+    TestOutcome,
+    TestResult,
+    ValidationReport,
+    Verdict,
+)
 from validation.judge import regression_report, trigger_report
 from validation.runners.base import RunLimits
 
@@ -137,10 +145,21 @@ class Plan:
         unknown = self._unknown_failure(execution)
         if unknown is not None:
             return unknown
+        execution = self._with_revived_modules(execution)
         report = trigger_report(self.baseline, _only(execution, triggers))
         if not report.is_plausible or not passing:
             return report
         return regression_report(report, Stage.FULL, passing, _only(execution, passing))
+
+    def _with_revived_modules(self, execution: Execution) -> Execution:
+        """Test modules whose failing import was a trigger, and whose tests now run, have passed."""
+        seen = {result.test for result in execution.results}
+        revived = tuple(
+            TestResult(trigger, TestOutcome.PASSED)
+            for trigger in self.baseline.trigger_tests
+            if trigger not in seen and any(_is_inside(test, trigger) for test in seen)
+        )
+        return replace(execution, results=(*execution.results, *revived))
 
     def _unknown_failure(self, execution: Execution) -> ValidationReport | None:
         """A failing test that the baseline did not know, since its module could not be imported."""
@@ -156,6 +175,12 @@ class Plan:
             message=f"{unknown[0].test}: {unknown[0].message}",
             results=tuple(unknown),
         )
+
+
+def _is_inside(test: TestId, module: TestId) -> bool:
+    """Whether `module` is how pytest or unittest call the module of `test` when it cannot load."""
+    failed = module.removeprefix("unittest.loader._FailedTest.")
+    return test.startswith(f"{module}::") or (failed != module and test.startswith(f"{failed}."))
 
 
 def _only(execution: Execution, tests: Sequence[TestId]) -> Execution:

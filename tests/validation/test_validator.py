@@ -11,6 +11,7 @@ from apr.core.patch import Hunk, Patch, diff_texts
 from apr.core.report import Stage, ValidationReport, Verdict
 from validation.plan import ValidationSettings
 from validation.validator import StagedValidator
+from validation.workspace import Workspace, copy_subject
 
 SOURCE = """import os
 import sys
@@ -221,3 +222,50 @@ def test_tests_that_depend_on_each_other_are_run_in_the_suites_own_order(make_su
         still, good = validator.validate([edit(("n * 2", "n + n")), edit(FIX)])
         assert (still.verdict, good.verdict) == (Verdict.STILL_FAILS, Verdict.PLAUSIBLE)
         assert validator.confirm(edit(FIX)).is_plausible
+
+
+BROKEN = "import helper\n\n\ndef test_a():\n    assert helper.one() == 1\n"
+
+
+def judge_broken_import(make_subject, source: str, patched: str) -> ValidationReport:
+    """A test module that cannot be imported is the only trigger."""
+    subject = make_subject({"helper.py": source, "test_helper.py": BROKEN})
+    reproduction = subject.reproduce()
+    assert [r.test for r in reproduction.baseline.failing] == ["test_helper.py"]
+    with StagedValidator(
+        subject.runner,
+        subject.workspace.root,
+        reproduction.baseline,
+        reproduction.matrix,
+        ValidationSettings(),
+        can_protect=True,
+    ) as validator:
+        patch = diff_texts({"helper.py": source}, {"helper.py": patched})
+        (report,) = validator.validate([patch])
+        return validator.confirm(patch) if report.is_plausible else report
+
+
+def test_mending_the_import_of_a_test_module_is_a_fix(make_subject) -> None:
+    source = "one = undefined\n"
+    report = judge_broken_import(make_subject, source, "def one():\n    return 1\n")
+    assert report.verdict is Verdict.PLAUSIBLE, report
+
+
+def test_mending_only_the_import_is_no_fix_when_the_modules_tests_fail(make_subject) -> None:
+    source = "one = undefined\n"
+    report = judge_broken_import(make_subject, source, "def one():\n    return 2\n")
+    assert report.verdict is Verdict.STILL_FAILS
+
+
+def test_a_planted_link_is_not_followed_when_the_file_is_put_back(tmp_path: Path) -> None:
+    pristine, victim = tmp_path / "pristine", tmp_path / "victim"
+    pristine.mkdir()
+    (pristine / "calc.py").write_text(SOURCE)
+    victim.write_text("mine")
+    copy_subject(pristine, tmp_path / "copy")
+    workspace = Workspace(tmp_path / "copy", pristine)
+    with workspace.patched(edit(FIX)):
+        (workspace.root / "calc.py").unlink()
+        (workspace.root / "calc.py").symlink_to(victim)
+    assert victim.read_text() == "mine"
+    assert (workspace.root / "calc.py").read_text() == SOURCE
