@@ -118,13 +118,17 @@ def test_no_fix_within_the_budget_is_exit_code_one_and_prints_no_diff(apr, copy_
     assert (done.returncode, done.stdout) == (1, "")
 
 
-def test_given_location_is_where_the_patch_is(apr, copy_bug) -> None:
+def test_given_location_is_where_every_patch_is(apr, copy_bug) -> None:
     subject = copy_bug("wrong_operator")
     source = next(subject.glob("*.py"))
-    done = apr("fix", subject, "--location", f"{source.name}:1-3", "--candidates", 40)
-    assert done.returncode in (0, 1)
-    shown = json.loads(apr("show", "last", "--format", "json").stdout)
-    assert shown["settings"]["locations"] == [f"{source.name}:1-3"]
+    lines = source.read_text().splitlines()
+    line = next(n for n, text in enumerate(lines, 1) if text.lstrip().startswith("return"))
+    done = apr("fix", subject, "--location", f"{source.name}:{line}", "--candidates", 40)
+    assert done.returncode in (0, 1), done.stderr
+    nodes = json.loads(apr("tree", "last", "--format", "json").stdout)["nodes"]
+    single = [node["hunks"] for node in nodes if node["depth"] == 1]
+    assert single
+    assert all(abs(hunk["first"] - line) <= 1 for hunks in single for hunk in hunks)
 
 
 def test_localize_names_the_faulty_statement_first(apr, copy_bug) -> None:
