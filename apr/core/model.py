@@ -132,3 +132,11 @@ class Purse(Protocol):
     def settle(self, reserved: Usage, spent: Usage) -> None:
         """Replace a reservation by what it really cost."""
         ...
+
+
+class ReplyStore(Protocol):
+    """Keeps encoded replies by key, across runs."""
+
+    def load_reply(self, key: str) -> bytes | None: ...
+
+    def save_reply(self, key: str, reply: bytes) -> None: ...

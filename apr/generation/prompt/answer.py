@@ -117,7 +117,8 @@ def _trimmed(lines: Sequence[str]) -> tuple[str, ...]:
 
 def _diff(lines: Sequence[str], sources: Mapping[str, str], focus: Focus) -> Iterator[Edit]:
     """Hunks of a unified diff, whose line numbers and counts are only hints."""
-    path, near, body = focus.path, focus.first - 1, None
+    path, near = focus.path, focus.first - 1
+    body: list[str] | None = None
     for line in [*lines, "```"]:
         header = _HUNK.match(line)
         ends = header or _FENCE.match(line) or line.startswith(("--- ", "+++ ", "diff --git "))
@@ -184,7 +185,8 @@ def _whole_function(
 
 def fenced_blocks(lines: Sequence[str]) -> Iterator[str]:
     """The contents of the Markdown code blocks; one that is never closed reaches to the end."""
-    fence, body = "", []
+    fence = ""
+    body: list[str] = []
     for line in lines:
         match = _FENCE.match(line.strip())
         if not fence and match:

@@ -1,0 +1,140 @@
+"""Patches from a language model: the expansion step of APRMCTS (arXiv:2507.01827)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apr.core.model import Message, ModelClient, ModelRequest, Sampling
+from apr.core.patch import Patch, diff_texts
+from apr.core.ports import Proposal, RepairContext
+from apr.core.tree import SearchNode
+from apr.generation.prompt.answer import AnswerError, read_answer
+from apr.generation.prompt.focus import take_turns, weigh_functions
+from apr.generation.prompt.prompts import Situation, correction_prompt, repair_prompt
+from apr.generation.prompt.settings import PromptSettings
+
+SCORE = 0.5  # a model does not say how sure it is; its first answers count a little more
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A patch and the whole answer that it was read from: the model's own reflection."""
+
+    patch: Patch
+    answer: str
+
+
+class PromptGenerator:
+    """A `Generator` that asks a model to rewrite the suspicious code, given what the tests said.
+
+    Each call puts one question, about one function, and draws `n` answers to it. Calls for one
+    node go round its suspicious functions in proportion to their suspiciousness. A request's seed
+    comes from the run's seed, the node and the number of the call, so that the same run asks the
+    same questions again. `answers` maps patch digests to the texts they were read from.
+    """
+
+    def __init__(self, client: ModelClient, settings: PromptSettings | None = None) -> None:
+        self._client = client
+        self._settings = settings or PromptSettings()
+        self._context: RepairContext | None = None
+        self._calls: Counter[str] = Counter()
+        self.answers: dict[str, str] = {}
+        self.rejected: Counter[str] = Counter()
+
+    def propose(self, context: RepairContext, parent: SearchNode, n: int) -> Sequence[Proposal]:
+        """At most `n` patches; fewer when answers repeat each other or cannot be applied.
+
+        Raises:
+            BudgetExhaustedError, ModelError: see `ModelClient.complete`.
+        """
+        if self._context is not context:
+            self._context = context
+            self._calls.clear()
+            self.answers.clear()
+        call = self._calls[parent.patch.digest]
+        self._calls[parent.patch.digest] += 1
+        situation = self._situation(context, parent, call)
+        if situation is None:
+            return []
+        chat = repair_prompt(situation, self._settings)
+        seed = _seed(context.seed, parent.patch.digest, call)
+        found = self._ask([chat] * n, seed, situation, self._settings.corrections)
+        proposals: list[Proposal] = []
+        for rank, explained in enumerate(_distinct(found)):
+            self.answers.setdefault(explained.patch.digest, explained.answer)
+            score = SCORE / (1 + call + rank / (n + 1))
+            proposals.append(Proposal(explained.patch, score, self._client.name))
+        return proposals
+
+    def _situation(self, context: RepairContext, parent: SearchNode, call: int) -> Situation | None:
+        sources = {**context.sources, **parent.patch.apply(context.sources)}
+        weighted = weigh_functions(
+            sources, context.locations_of(parent), parent.patch, self._settings.functions
+        )
+        if not weighted:
+            return None
+        return Situation(
+            focus=take_turns(weighted, call),
+            base=context.sources,
+            sources=sources,
+            patch=parent.patch,
+            report=parent.report,
+            failures=context.failures,
+            tests=context.test_sources,
+            issue=context.bug.issue_text,
+        )
+
+    def _ask(
+        self,
+        chats: Sequence[tuple[Message, ...]],
+        seed: int,
+        situation: Situation,
+        corrections: int,
+    ) -> list[Explained]:
+        """The patches that the answers to `chats` hold, in order; bad answers are sent back."""
+        requests = [
+            ModelRequest(chat, self._sampling(seed + number)) for number, chat in enumerate(chats)
+        ]
+        found: list[Explained] = []
+        again: list[tuple[Message, ...]] = []
+        for request, reply in zip(requests, self._client.complete(requests), strict=True):
+            for answer in reply.answers:
+                try:
+                    found.append(Explained(_read(answer.text, situation), answer.text))
+                except AnswerError as error:
+                    self.rejected[str(error)] += 1
+                    assert not isinstance(request.prompt, str)
+                    again.append(correction_prompt(request.prompt, answer.text, str(error)))
+        if again and corrections > 0:
+            found += self._ask(again, seed + len(chats), situation, corrections - 1)
+        return found
+
+    def _sampling(self, seed: int) -> Sampling:
+        settings = self._settings
+        return Sampling(
+            temperature=settings.temperature,
+            max_tokens=settings.answer_tokens,
+            presence_penalty=settings.presence_penalty,
+            frequency_penalty=settings.frequency_penalty,
+            seed=seed,
+        )
+
+
+def _read(answer: str, situation: Situation) -> Patch:
+    """The patch against the base that an answer amounts to."""
+    changed = read_answer(answer, situation.sources, situation.focus)
+    before = {path: situation.sources[path] for path in situation.patch.paths}
+    return diff_texts(situation.base, {**before, **changed})
+
+
+def _distinct(found: Sequence[Explained]) -> list[Explained]:
+    return list({explained.patch.digest: explained for explained in reversed(found)}.values())[::-1]
+
+
+def _seed(run_seed: int, digest: str, call: int) -> int:
+    """A seed of 31 bits, which every server takes."""
+    text = f"{run_seed}/{digest}/{call}".encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:4], "big") >> 1
