@@ -131,7 +131,11 @@ def _read(answer: str, situation: Situation) -> Patch:
 
 
 def _distinct(found: Sequence[Explained]) -> list[Explained]:
-    return list({explained.patch.digest: explained for explained in reversed(found)}.values())[::-1]
+    """Each patch once, where it was first found."""
+    by_digest: dict[str, Explained] = {}
+    for explained in found:
+        by_digest.setdefault(explained.patch.digest, explained)
+    return list(by_digest.values())
 
 
 def _seed(run_seed: int, digest: str, call: int) -> int:
