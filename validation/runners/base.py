@@ -18,11 +18,13 @@ from validation.runners.session import OnResult
 class RunLimits:
     """Time limits of one complete execution, in seconds on the wall clock.
 
-    `test_s` bounds a single test. `total_s` bounds the whole suite.
+    `test_s` bounds a single test; once tests have hung, the ones after them get less, but never
+    less than `floor_s`. `total_s` bounds the whole suite.
     """
 
     test_s: float = 30.0
     total_s: float = 3600.0
+    floor_s: float = 1.0
 
     @property
     def idle_s(self) -> float:

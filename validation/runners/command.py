@@ -9,7 +9,7 @@ from pathlib import Path
 
 from apr.core.bug import TestCommand, TestId
 from apr.core.coverage import CoverageMatrix
-from apr.core.errors import BadInputError, SandboxDiedError
+from apr.core.errors import SandboxDiedError
 from apr.core.ports import Sandbox
 from apr.core.report import Execution, TestOutcome, TestResult
 from validation.runners.base import RunLimits
@@ -18,7 +18,6 @@ from validation.runners.session import OnResult
 
 WHOLE_COMMAND = TestId("command")
 """The single test of a command that says nothing but its exit code."""
-NOT_FOUND = 127
 # The shell only starts the command and says how it ended; no Python is needed in the sandbox.
 SCRIPT = '"$@" >&2; echo "exit $?"'
 
@@ -42,16 +41,8 @@ class CommandRunner:
         write_bytecode: bool = False,
         on_result: OnResult | None = None,
     ) -> tuple[Execution, CoverageMatrix | None]:
-        """See `TestRunner.run`; there is no coverage.
-
-        Raises:
-            BadInputError: when the command does not exist.
-        """
+        """See `TestRunner.run`; there is no coverage."""
         execution = self.execute_all(workspace, limits.total_s)
-        if execution.exit_status == NOT_FOUND and not execution.results[1:]:
-            raise BadInputError(
-                f"the test command {self.command.argv[0]!r} was not found in the sandbox"
-            )
         for result in execution.results:
             if on_result is not None:
                 on_result(result)

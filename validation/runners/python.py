@@ -52,6 +52,7 @@ class PythonRunner:
             "coverage": coverage,
             "toolbox": str(toolbox()),
             "test_timeout_s": limits.test_s,
+            "test_floor_s": limits.floor_s,
             "write_bytecode": write_bytecode,
         }
         whole: list[TestResult] = []
@@ -74,6 +75,7 @@ class PythonRunner:
             duration_s=time.monotonic() - started,
             timed_out=execution.timed_out,
             output=execution.output,
+            left_over=len(left),
         )
         return merged, matrix.build(merged.results) if coverage and matrix else None
 
