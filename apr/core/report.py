@@ -68,6 +68,8 @@ class Execution:
     (None when it was killed). `timed_out` says the execution as a whole hit its limit.
     `build_error` says why the program under test does not compile; empty when it does.
     `left_over` counts the tests that were collected and never got an outcome.
+    `tampering` is a sentence that says how the code under test worked on its own referee; empty
+    when nothing shows that it did.
     """
 
     results: tuple[TestResult, ...]
@@ -78,6 +80,7 @@ class Execution:
     output: str = ""
     build_error: str = ""
     left_over: int = 0
+    tampering: str = ""
 
     def outcomes(self) -> dict[TestId, TestOutcome]:
         """The outcome of each reported test."""

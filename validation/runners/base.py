@@ -32,6 +32,21 @@ class RunLimits:
         return 3 * self.test_s + 5
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Asks for a run in which the referee itself is watched.
+
+    `patched` are the subject-relative paths of the files that the patch changes, `base` a folder
+    with the unpatched program: what that program does too is never held against a patch, and so
+    it is run once in the same way. `disguised` hides from the patched files that they run under
+    a test, as far as the unpatched program's tests bear it.
+    """
+
+    patched: tuple[str, ...]
+    base: Path
+    disguised: bool = False
+
+
 class TestSession(Protocol):
     """Runs tests against whatever the workspace holds at the moment."""
 
@@ -63,8 +78,12 @@ class TestRunner(Protocol):
         coverage: bool = False,
         write_bytecode: bool = False,
         on_result: OnResult | None = None,
+        guard: Guard | None = None,
     ) -> tuple[Execution, CoverageMatrix | None]:
         """One complete execution in a fresh process.
+
+        With `guard`, `Execution.tampering` tells what was seen. A runner that cannot look into
+        the process ignores it.
 
         Raises:
             EnvironmentUnusableError: when no test can run at all.

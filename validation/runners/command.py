@@ -12,7 +12,7 @@ from apr.core.coverage import CoverageMatrix
 from apr.core.errors import SandboxDiedError
 from apr.core.ports import Sandbox
 from apr.core.report import Execution, TestOutcome, TestResult
-from validation.runners.base import RunLimits
+from validation.runners.base import Guard, RunLimits
 from validation.runners.junit import read_junit
 from validation.runners.session import OnResult
 
@@ -40,6 +40,7 @@ class CommandRunner:
         coverage: bool = False,
         write_bytecode: bool = False,
         on_result: OnResult | None = None,
+        guard: Guard | None = None,
     ) -> tuple[Execution, CoverageMatrix | None]:
         """See `TestRunner.run`; there is no coverage."""
         execution = self.execute_all(workspace, limits.total_s)
