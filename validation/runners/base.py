@@ -62,6 +62,10 @@ class TestSession(Protocol):
         """
         ...
 
+    def kill(self) -> None:
+        """End what is running; called from another thread than `execute`."""
+        ...
+
 
 class TestRunner(Protocol):
     """Runs a subject's tests in a sandbox; one implementation per kind of test command."""
