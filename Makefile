@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: help demo test check format bench test-docker clean
+.PHONY: help demo test check format bench clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -30,10 +30,6 @@ bench: $(VENV)/.dev-ready  ## Measure speed; needs QUIXBUGS=/path/to/checkout
 	$(BIN)/python benchmarks/throughput.py --root "$(QUIXBUGS)"
 	$(BIN)/python benchmarks/search_overhead.py
 
-test-docker: $(VENV)/.dev-ready  ## The sandbox contract against the engine at DOCKER_HOST
-	@test -n "$$APR_TEST_IMAGE" || { echo "name an image with Python in APR_TEST_IMAGE" >&2; exit 2; }
-	$(BIN)/python -m pytest tests/contracts/test_sandbox.py
-
 clean:  ## Remove what the targets above have made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
@@ -50,6 +46,6 @@ $(VENV)/.base-ready: pyproject.toml | $(VENV)/.created
 	@touch $@
 
 $(VENV)/.dev-ready: pyproject.toml | $(VENV)/.base-ready
-	@sh .ci/apt pg_ctl:postgresql javac:default-jdk-headless
+	@sh .ci/apt pg_ctl:postgresql javac:default-jdk-headless dockerd:docker.io
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
 	@touch $@

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from apr.core.bug import Bug
+from apr.core.oracle import Oracle
 from apr.core.patch import Patch, render_diff
 from apr.core.ports import Generator, RepairContext
 from apr.core.report import Baseline, ValidationReport
@@ -18,7 +19,6 @@ from apr.search.loop import SearchObserver, SearchResult, StopReason, search
 from apr.search.reward import TestReward
 from apr.search.settings import Policy, SearchSettings
 from apr.settings import RunSettings
-from apr.storage.oracle import Oracle
 from apr.subject import PreparedSubject
 from apr.suspects import Relocation, rank_suspects
 from validation.baseline import reproduce

@@ -16,6 +16,7 @@ from typing import Any
 from apr.core.bug import Bug
 from apr.core.errors import AprError, BadInputError, LeaseLostError
 from apr.core.location import SuspiciousLocation
+from apr.core.oracle import Oracle
 from apr.core.ports import RunStore
 from apr.core.report import Baseline
 from apr.core.run import Budget, RepairRun, RunStatus, Usage
@@ -23,7 +24,7 @@ from apr.core.tree import SearchTree
 from apr.repair import Known, MakeGenerator, Notify, Repair, measure_oracle, repair
 from apr.search.loop import SearchStep, StopReason
 from apr.settings import RunSettings
-from apr.storage.oracle import Oracle, decode_oracle, encode_oracle
+from apr.storage.oracle import decode_oracle, encode_oracle
 from apr.subject import PreparedSubject, prepare_subject
 
 ORACLE = "oracle"

@@ -12,7 +12,7 @@ from pathlib import Path
 from apr.core.bug import Bug, RunnerKind
 from apr.core.errors import BadInputError
 from apr.core.ports import Sandbox
-from apr.localization.scope import is_test_path, source_paths
+from apr.core.scope import is_test_path, source_paths
 from apr.settings import RunSettings
 from validation.runners.base import RunLimits, TestRunner
 from validation.runners.detect import make_runner

@@ -8,12 +8,12 @@ from dataclasses import replace
 from apr.core.bug import TestId
 from apr.core.coverage import CoverageMatrix
 from apr.core.location import SuspiciousLocation
+from apr.core.oracle import Oracle
 from apr.core.report import Baseline, TestOutcome, ValidationReport, Verdict
 from apr.core.tree import SearchNode
 from apr.localization.given import parse_location
 from apr.localization.localize import localize
 from apr.settings import RunSettings
-from apr.storage.oracle import Oracle
 
 
 def rank_suspects(

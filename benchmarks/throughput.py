@@ -25,13 +25,13 @@ from pathlib import Path
 
 from apr.bootstrap import make_generator
 from apr.core.bug import Bug
+from apr.core.oracle import Oracle
 from apr.core.patch import Patch
 from apr.core.ports import RepairContext
 from apr.core.tree import SearchNode
 from apr.datasets import quixbugs
 from apr.repair import measure_oracle, open_validator
 from apr.settings import RunSettings
-from apr.storage.oracle import Oracle
 from apr.subject import PreparedSubject, prepare_subject
 from validation.workspace import Workspace, copy_subject
 

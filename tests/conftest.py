@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a real PostgreSQL server, private to the test session."""
+"""Fixtures for all tests: a real PostgreSQL server, and a real Docker engine with an image."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
+pytest_plugins = ["support.docker_engine"]
 START_TIMEOUT_S = 30
 
 

@@ -6,11 +6,12 @@ import pytest
 
 from apr.core.bug import TestId
 from apr.core.coverage import CoverageMatrix
+from apr.core.oracle import Oracle
 from apr.core.patch import Patch
 from apr.core.report import Baseline, Stage, TestOutcome, TestResult, ValidationReport, Verdict
 from apr.core.tree import SearchNode
 from apr.settings import RunSettings
-from apr.storage.oracle import Oracle, decode_oracle, encode_oracle
+from apr.storage.oracle import decode_oracle, encode_oracle
 from apr.suspects import Relocation, rank_suspects
 
 SOURCES = {"m.py": "def f():\n    return 1\n\n\ndef g():\n    return 2\n"}

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from apr.core.bug import Bug, TestId
+from apr.core.bug import Bug, RunnerKind, TestId
 from apr.core.coverage import CoverageMatrix
 from apr.core.errors import BadInputError, EnvironmentUnusableError, NotReproducedError
 from apr.core.report import Baseline, Execution, TestOutcome, TestResult
+from validation.flakiness import count_passes, flaky_tests
 from validation.runners.base import RunLimits, TestRunner
 from validation.runners.session import OnResult
 from validation.workspace import Workspace
+
+EXTRA_REPEATS = 3
+CANNOT_START = {126: "cannot be executed", 127: "was not found"}
+DOES_NOT_PARSE = ("SyntaxError", "IndentationError", "TabError")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +38,30 @@ def reproduce(
 ) -> Reproduction:
     """Run all tests `repeats` times (at least twice), the last time under coverage.
 
+    When these executions disagree on a test, `EXTRA_REPEATS` more tell how often it passes.
     The first execution leaves bytecode caches in the workspace, so that copies of it start
     faster; whatever else the tests leave there is removed, and remembered in the baseline.
 
     Raises:
-        BadInputError: when there is no test, or a trigger test does not exist.
+        BadInputError: when there is no test, the test command cannot be started, or a trigger
+            test does not exist.
         NotReproducedError: when nothing fails.
-        EnvironmentUnusableError: when the tests cannot run.
+        EnvironmentUnusableError: when the tests cannot run, or not to their end.
     """
     first, _ = runner.run(workspace.root, limits, write_bytecode=True, on_result=on_result)
+    _require_command(bug, first)
     _require_tests(first)
     executions = [first]
-    limits = _tighter(limits, first)
+    later = _tighter(limits, first)
     matrix = None
     for number in range(2, max(2, repeats) + 1):
-        execution, coverage = runner.run(workspace.root, limits, coverage=number == repeats)
+        execution, coverage = runner.run(workspace.root, later, coverage=number >= repeats)
         executions.append(execution)
         matrix = coverage or matrix
+    if flaky_tests(executions):
+        executions += [runner.run(workspace.root, later)[0] for _ in range(EXTRA_REPEATS)]
+    for execution in executions:
+        _require_complete(execution, limits)
     writes = bool(workspace.dirt())
     if runner.can_select:
         workspace.clean()
@@ -61,8 +73,33 @@ def _tighter(limits: RunLimits, first: Execution) -> RunLimits:
     if not any(result.outcome is TestOutcome.TIMEOUT for result in first.results):
         return limits
     others = (r.duration_s for r in first.results if r.outcome is not TestOutcome.TIMEOUT)
-    needed = max(2.0, 10 * max(others, default=0.0))
-    return replace(limits, test_s=min(limits.test_s, needed))
+    needed = min(limits.test_s, max(2.0, 10 * max(others, default=0.0)))
+    return replace(limits, test_s=needed, floor_s=needed)
+
+
+def _require_command(bug: Bug, execution: Execution) -> None:
+    """A shell says by its status that it could not start the command; no test has spoken then."""
+    command = bug.test_command
+    if command.kind is not RunnerKind.COMMAND or len(execution.results) > 1:
+        return
+    why = CANNOT_START.get(execution.exit_status or 0)
+    if why is not None:
+        raise BadInputError(f"the test command {command.argv[0]!r} {why} in the sandbox")
+
+
+def _require_complete(execution: Execution, limits: RunLimits) -> None:
+    """An oracle with holes would take a regression for something it never saw."""
+    if not execution.left_over:
+        return
+    total = len(execution.results) + execution.left_over
+    missing = f"{execution.left_over} of {total} tests were not run"
+    if execution.duration_s >= limits.total_s:
+        raise EnvironmentUnusableError(
+            f"{missing}: the suite takes longer than {limits.total_s:g} s"
+        )
+    raise EnvironmentUnusableError(
+        f"{missing}: the suite ended early (does its configuration stop at the first failure?)"
+    )
 
 
 def _require_tests(execution: Execution) -> None:
@@ -85,17 +122,15 @@ def make_baseline(bug: Bug, executions: Sequence[Execution], writes: bool) -> Ba
         NotReproducedError: when nothing fails reliably.
     """
     first = executions[0]
-    outcomes = {
-        result.test: [execution.outcomes().get(result.test) for execution in executions]
-        for result in first.results
-    }
-    flaky = tuple(test for test, seen in outcomes.items() if _is_flaky(seen))
+    flaky = flaky_tests(executions)
+    passes = count_passes(executions)
     _require_working_environment(first.results)
-    stable = [result for result in first.results if result.test not in flaky]
+    unsteady = frozenset(flaky)
+    stable = [result for result in first.results if result.test not in unsteady]
     failing = [result for result in stable if result.outcome.is_failure]
-    triggers, others = _split_triggers(bug, failing, outcomes)
+    triggers, others = _split_triggers(bug, failing, passes, len(executions))
     if not triggers:
-        raise NotReproducedError(_nothing_fails(len(first.results), flaky))
+        raise NotReproducedError(_nothing_fails(flaky, passes, len(executions)))
     return Baseline(
         failing=tuple(triggers),
         passing=_with_outcome(stable, TestOutcome.PASSED),
@@ -107,45 +142,47 @@ def make_baseline(bug: Bug, executions: Sequence[Execution], writes: bool) -> Ba
         other_failing=tuple(result.test for result in others),
         hung=tuple(r.test for r in first.results if r.outcome is TestOutcome.TIMEOUT),
         writes_workspace=writes,
+        passes=passes,
     )
 
 
 def _require_working_environment(results: Sequence[TestResult]) -> None:
     """When every test fails to be imported, no patch search can tell anything."""
-    failing = [result for result in results if result.outcome.is_failure]
-    if len(failing) < len(results):
+    errors = [_last_line(result.message) for result in results if result.outcome.is_failure]
+    if not errors or len(errors) < len(results):
         return
-    message = failing[0].message
-    for text in (result.message for result in failing):
-        if "SyntaxError" in text or "IndentationError" in text:
-            raise BadInputError(f"the subject does not parse: {_last_line(text)}")
-        if "ModuleNotFoundError" not in text:
-            return
-    raise EnvironmentUnusableError(f"every test fails to import: {_last_line(message)}")
+    if all(_is_module(result.test) for result in results):
+        unparsable = next((error for error in errors if error.startswith(DOES_NOT_PARSE)), None)
+        if unparsable is not None:
+            raise BadInputError(f"the subject does not parse: {unparsable}")
+    if all(error.startswith("ModuleNotFoundError") for error in errors):
+        raise EnvironmentUnusableError(f"every test fails to import: {errors[0]}")
+
+
+def _is_module(test: TestId) -> bool:
+    """Whether pytest or unittest speak of a test module that could not be imported."""
+    return test.startswith("unittest.loader._FailedTest.") or test.endswith(".py")
 
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1].removeprefix("E").strip() if lines else "no message"
-
-
-def _is_flaky(seen: Sequence[TestOutcome | None]) -> bool:
-    """Sometimes a pass, sometimes not; how exactly it fails may vary."""
-    kinds = {None if o is None else "fail" if o.is_failure else o.value for o in seen}
-    return len(kinds) > 1
+    return lines[-1].removeprefix("E ").strip() if lines else "no message"
 
 
 def _split_triggers(
-    bug: Bug, failing: list[TestResult], outcomes: dict[TestId, list[TestOutcome | None]]
+    bug: Bug, failing: list[TestResult], passes: Mapping[TestId, int], repeats: int
 ) -> tuple[list[TestResult], list[TestResult]]:
     if not bug.trigger_tests:
         return failing, []
     by_id = {result.test: result for result in failing}
     for test in bug.trigger_tests:
-        if test not in outcomes:
+        if test not in passes:
             raise BadInputError(f"there is no test {test!r}; the names must be the runner's own")
         if test not in by_id:
-            raise NotReproducedError(f"the test {test!r} does not fail reliably")
+            raise NotReproducedError(
+                f"the test {test!r} does not fail reliably:"
+                f" it passed {passes[test]} of {repeats} times"
+            )
     wanted = frozenset(bug.trigger_tests)
     return (
         [result for result in failing if result.test in wanted],
@@ -153,10 +190,11 @@ def _split_triggers(
     )
 
 
-def _nothing_fails(total: int, flaky: tuple[TestId, ...]) -> str:
-    if flaky:
-        return f"no test fails reliably: {len(flaky)} of {total} tests are flaky ({flaky[0]}…)"
-    return f"nothing to repair: none of the {total} tests fails"
+def _nothing_fails(flaky: tuple[TestId, ...], passes: Mapping[TestId, int], repeats: int) -> str:
+    if not flaky:
+        return f"nothing to repair: none of the {len(passes)} tests fails"
+    shown = f"{flaky[0]} passed {passes[flaky[0]]} of {repeats} times"
+    return f"no test fails reliably: {len(flaky)} of {len(passes)} tests are flaky ({shown})"
 
 
 def _with_outcome(results: Sequence[TestResult], *wanted: TestOutcome) -> tuple[TestId, ...]:

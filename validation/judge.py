@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apr.core.bug import TestId
 from apr.core.report import (
@@ -57,6 +57,8 @@ def tally(expected: Sequence[TestId], execution: Execution) -> Tally:
 
 def trigger_report(baseline: Baseline, execution: Execution) -> ValidationReport:
     """The report after the trigger stage; PLAUSIBLE means: so far."""
+    if execution.tampering:
+        return tampered(baseline, Stage.TRIGGER, execution)
     if execution.build_error:
         return ValidationReport(
             verdict=Verdict.DOES_NOT_BUILD,
@@ -80,10 +82,26 @@ def trigger_report(baseline: Baseline, execution: Execution) -> ValidationReport
     )
 
 
+def tampered(baseline: Baseline, stage: Stage, execution: Execution) -> ValidationReport:
+    """The report on a patch that worked on its referee: nothing that its tests say counts."""
+    return ValidationReport(
+        verdict=Verdict.TAMPERED,
+        stage=stage,
+        triggers_total=len(baseline.failing),
+        regressions_total=len(baseline.passing),
+        duration_s=execution.duration_s,
+        message=execution.tampering,
+    )
+
+
 def regression_report(
     before: ValidationReport, stage: Stage, expected: Sequence[TestId], execution: Execution
 ) -> ValidationReport:
     """`before`, extended by one stage of regression tests."""
+    if execution.tampering:
+        return replace(
+            before, verdict=Verdict.TAMPERED, stage=stage, message=execution.tampering, results=()
+        )
     count = tally(expected, execution)
     return ValidationReport(
         verdict=Verdict.PLAUSIBLE if count.all_passed else Verdict.REGRESSES,

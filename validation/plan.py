@@ -18,8 +18,10 @@ from apr.core.report import (
     ValidationReport,
     Verdict,
 )
-from validation.judge import regression_report, trigger_report
+from validation.judge import regression_report, tampered, trigger_report
 from validation.runners.base import RunLimits
+
+HUNG_FLOORS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,14 @@ class ValidationSettings:
     `floor_s` and `factor`: a test may use `floor_s` plus `factor` times what it took in the
     baseline, in seconds of CPU time. `thorough_s`: the quickest tests of a stage, as many as
     together took so long in the baseline, run even after a failure, for finer rewards.
+    `confirmations`: complete executions in fresh sandboxes before a patch is called plausible.
     """
 
     jobs: int = 1
     floor_s: float = 0.25
     factor: float = 4.0
     thorough_s: float = 0.3
+    confirmations: int = 2
     limits: RunLimits = field(default_factory=RunLimits)
 
 
@@ -55,6 +59,9 @@ class Plan:
         self._tests_by_line = _index_coverage(matrix)
         self._kills: Counter[TestId] = Counter()
         self._hung = frozenset(baseline.hung)
+        self._slowest_s = max(
+            (s for test, s in baseline.durations_s.items() if test not in self._hung), default=0.0
+        )
 
     @property
     def everything(self) -> tuple[TestId, ...]:
@@ -115,7 +122,22 @@ class Plan:
         settings = self._settings
         if not self.can_select:
             return [settings.floor_s + settings.factor * self.baseline.duration_s]
-        return [settings.floor_s + settings.factor * self._expected_s([test]) for test in tests]
+        return [
+            self._hung_limit_s()
+            if test in self._hung
+            else settings.floor_s + settings.factor * self._expected_s([test])
+            for test in tests
+        ]
+
+    def _hung_limit_s(self) -> float:
+        """For a test that never ended in the baseline: what its slowest fellow test may take.
+
+        At least `HUNG_FLOORS` times the floor, since a suite of quick tests says little about how
+        long a mended loop runs, and no more than the baseline itself waited for it.
+        """
+        settings = self._settings
+        relative = settings.floor_s + settings.factor * self._slowest_s
+        return min(settings.limits.test_s, max(HUNG_FLOORS * settings.floor_s, relative))
 
     @property
     def loading_s(self) -> float:
@@ -139,9 +161,14 @@ class Plan:
         durations = self.baseline.durations_s
         return sum(durations.get(test, 0.0) for test in tests if test not in self._hung)
 
-    def judge_complete(self, execution: Execution) -> ValidationReport:
-        """Judge one execution of all tests."""
-        triggers, passing = self.baseline.trigger_tests, self.baseline.passing
+    def judge_complete(
+        self, execution: Execution, excused: frozenset[TestId] = frozenset()
+    ) -> ValidationReport:
+        """Judge one execution of all tests; what becomes of the excused ones does not matter."""
+        triggers = self.baseline.trigger_tests
+        passing = tuple(test for test in self.baseline.passing if test not in excused)
+        if execution.tampering:
+            return tampered(self.baseline, Stage.TRIGGER, execution)
         unknown = self._unknown_failure(execution)
         if unknown is not None:
             return unknown

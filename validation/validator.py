@@ -5,17 +5,17 @@ from __future__ import annotations
 import queue
 import shutil
 import tempfile
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol
 
 from apr.core.bug import TestId
 from apr.core.coverage import CoverageMatrix
-from apr.core.errors import PatchDoesNotApplyError, SandboxDiedError
+from apr.core.errors import EnvironmentUnusableError, PatchDoesNotApplyError, SandboxDiedError
+from apr.core.oracle import Staging
 from apr.core.patch import Patch
 from apr.core.report import (
     Baseline,
@@ -25,18 +25,27 @@ from apr.core.report import (
     ValidationReport,
     Verdict,
 )
+from validation.flakiness import Culprit, Trial, ask_alone, ask_in_company, confirmed
 from validation.judge import regression_report, tally, trigger_report
 from validation.plan import Plan, ValidationSettings
-from validation.runners.base import TestRunner, TestSession
+from validation.runners.base import Guard, TestRunner, TestSession
+from validation.schedule import Schedule
 from validation.workspace import Workspace, copy_workspace
 
-T = TypeVar("T")
 _SessionKey = tuple[str, tuple[str, ...]]  # stage, patched files
 MAX_SESSIONS = 6  # warm processes per worker; each holds an interpreter and the test framework
 
 
+class Gate(Protocol):
+    """Refuses patches by what they would change, before anything of them runs."""
+
+    def check(self, patch: Patch) -> object | None:
+        """Why the patch is refused, as something `str` turns into a sentence; None: it is not."""
+        ...
+
+
 class StagedValidator:
-    """A `PatchValidator`: applies, compiles, trigger tests, affected tests, all the others.
+    """A `PatchValidator`: gate, apply, compile, trigger tests, affected tests, all the others.
 
     `pristine` is an unpatched copy of the subject and is only read. Every worker has a copy of
     its own and, per stage, a warm test process that forks a child for each candidate. What a
@@ -53,19 +62,27 @@ class StagedValidator:
         *,
         can_protect: bool,
         likely: tuple[str, ...] = (),
+        gate: Gate | None = None,
+        staging: Staging | None = None,
     ) -> None:
-        """`likely` names the files that patches will touch, to start the right processes first."""
+        """`likely` names the files that patches will touch, to start the right processes first.
+
+        `staging` is what an earlier validator of this subject has measured.
+        """
         self._runner = runner
         self._pristine = pristine
         self._plan = Plan(baseline, matrix, settings, runner.can_select)
         self._settings = settings
         self._likely = likely
+        self._gate = gate
+        self._known_staging = staging
         # Where the sandbox cannot keep the workspace read-only, it is inspected after each patch.
         self._writable = baseline.writes_workspace or not can_protect or not runner.can_select
         self._stack = ExitStack()
         self._workers: list[_Worker] = []
         self._free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         self._pool: ThreadPoolExecutor | None = None
+        self._pending: list[Future[None]] = []
 
     def __enter__(self) -> StagedValidator:
         try:
@@ -76,39 +93,66 @@ class StagedValidator:
                 self._free.put(worker)
             self._pool = ThreadPoolExecutor(self._settings.jobs, "validation")
             if self._plan.can_select:
-                self._plan.is_staged = self._can_stage()
+                self._choose_staging()
         except BaseException:
             self._close()
             raise
         return self
 
-    def _can_stage(self) -> bool:
-        """Whether stages reproduce the baseline, if need be with a workspace open to the tests.
+    @property
+    def staging(self) -> Staging:
+        """How the tests are run, once the validator is entered."""
+        return Staging(self._plan.is_staged, self._writable)
+
+    @property
+    def plan(self) -> Plan:
+        """Which tests are run in which order, as of the last `learn`."""
+        return self._plan
+
+    def _choose_staging(self) -> None:
+        """Stages must reproduce the baseline, if need be with a workspace open to the tests.
 
         Tests may write and remove files so that the baseline shows no trace of them.
         """
+        if self._known_staging is not None:
+            self._plan.is_staged = self._known_staging.is_staged
+            if self._known_staging.writable:
+                self._open_workspaces()
+            return
         first = self._workers[0]
         if first.stages_agree_with_baseline(self._likely):
-            return True
-        if self._writable:
-            return False
-        for worker in self._workers:
-            worker.open_workspace()
-        return first.stages_agree_with_baseline(self._likely)
+            return
+        if not self._writable:
+            self._open_workspaces()
+            if first.stages_agree_with_baseline(self._likely):
+                return
+        self._plan.is_staged = False
+
+    def _open_workspaces(self) -> None:
+        if not self._writable:
+            self._writable = True
+            for worker in self._workers:
+                worker.open_workspace()
 
     def __exit__(self, *_: object) -> None:
         self._close()
 
     def _close(self) -> None:
-        """End all processes, then the threads that waited for them, then remove the copies."""
+        """End all processes, then the threads that waited for them, then remove the copies.
+
+        A process is killed while a thread may still be reading from it, but its pipes are closed
+        only when no thread can.
+        """
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
-        for worker in self._workers:
-            worker.close()
-        if self._pool is not None:
+            while True:
+                for worker in self._workers:
+                    worker.kill()
+                if not wait(self._pending, timeout=0.1).not_done:
+                    break
             self._pool.shutdown(wait=True)
         for worker in self._workers:
-            worker.close()  # what a thread had been starting meanwhile
+            worker.close()
         self._stack.close()
 
     @contextmanager
@@ -125,35 +169,117 @@ class StagedValidator:
         """See `PatchValidator.validate`; the patches are spread over the workers."""
         if self._pool is None:
             raise RuntimeError("the validator must be entered before use")
-        futures = [self._pool.submit(self._validate_one, patch) for patch in patches]
-        return _results(futures)
+        reports: list[ValidationReport | None] = [self._refuse(patch) for patch in patches]
+        admitted = [index for index, report in enumerate(reports) if report is None]
+        schedule = Schedule([patches[index] for index in admitted])
+
+        def serve(worker: _Worker) -> None:
+            while (position := schedule.take(worker.warm)) is not None:
+                index = admitted[position]
+                reports[index] = worker.judge(patches[index])
+
+        self._run_on_workers(self._pool, serve, schedule, min(len(admitted), len(self._workers)))
+        return [report for report in reports if report is not None]
+
+    def _run_on_workers(
+        self,
+        pool: ThreadPoolExecutor,
+        serve: Callable[[_Worker], None],
+        schedule: Schedule,
+        count: int,
+    ) -> None:
+        """Let `count` workers serve the schedule; the first error ends it for all."""
+
+        def borrow() -> None:
+            worker = self._free.get()
+            try:
+                serve(worker)
+            finally:
+                self._free.put(worker)
+
+        futures = [pool.submit(borrow) for _ in range(count)]
+        self._pending = [future for future in self._pending if not future.done()] + futures
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            schedule.clear()
+            for future in futures:
+                future.cancel()
+            raise
+
+    def _refuse(self, patch: Patch) -> ValidationReport | None:
+        violation = None if self._gate is None else self._gate.check(patch)
+        if violation is None:
+            return None
+        return ValidationReport(
+            verdict=Verdict.TAMPERED,
+            stage=Stage.APPLY,
+            triggers_total=len(self._plan.baseline.failing),
+            regressions_total=len(self._plan.baseline.passing),
+            message=str(violation),
+        )
 
     def learn(self, reports: Sequence[ValidationReport]) -> None:
         """See `PatchValidator.learn`: the tests that find most patches out come first."""
         self._plan.learn(reports)
 
-    def _validate_one(self, patch: Patch) -> ValidationReport:
-        worker = self._free.get()
-        try:
-            return worker.judge(patch)
-        finally:
-            self._free.put(worker)
-
     def confirm(self, patch: Patch) -> ValidationReport:
-        """See `PatchValidator.confirm`: a new workspace, a new process, all tests at once."""
-        with self._private_workspace() as workspace, workspace.patched(patch):
-            execution, _ = self._runner.run(workspace.root, self._settings.limits)
-        report = self._plan.judge_complete(execution)
-        return replace(report, stage=Stage.CONFIRM)
+        """See `PatchValidator.confirm`: each time a new workspace, a new process, all tests.
 
+        Every trigger test must pass each time. When regression tests fail, they are run again
+        on the patched and on the base program until it is known whose fault that is; what cannot
+        be known is INCONCLUSIVE.
+        """
+        refused = self._refuse(patch)
+        if refused is not None:
+            return refused
+        executions: list[Execution] = []
+        for number in range(self._settings.confirmations):
+            guard = Guard(patch.paths, self._pristine, disguised=number % 2 == 1)
+            try:
+                executions.append(self._execute_alone(patch, guard=guard))
+            except PatchDoesNotApplyError as error:
+                return ValidationReport(Verdict.DOES_NOT_APPLY, Stage.APPLY, message=str(error))
+            report = self._plan.judge_complete(executions[-1])
+            if not (
+                report.is_plausible or (report.verdict is Verdict.REGRESSES and report.results)
+            ):
+                return confirmed([report], executions)
+        return self._settled(patch, executions)
 
-def _results(futures: Sequence[Future[T]]) -> list[T]:
-    try:
-        return [future.result() for future in futures]
-    except BaseException:
-        for future in futures:
-            future.cancel()
-        raise
+    def _settled(self, patch: Patch, executions: Sequence[Execution]) -> ValidationReport:
+        """The verdict of executions in which nothing but regression tests failed."""
+        judge = self._plan.judge_complete
+        reports = [judge(execution) for execution in executions]
+        failures = Counter(result.test for report in reports for result in report.results)
+        if not failures:
+            return confirmed(reports, executions)
+
+        def execute(on_base: bool, tests: Sequence[TestId] | None) -> Execution:
+            return self._execute_alone(Patch() if on_base else patch, tests=tests)
+
+        trials = [Trial(test, count, len(executions)) for test, count in failures.items()]
+        trials = ask_in_company(ask_alone(trials, execute), execute)
+        excused = frozenset(trial.test for trial in trials if trial.culprit is Culprit.BASE)
+        return confirmed(
+            [judge(execution, excused) for execution in executions], executions, trials
+        )
+
+    def _execute_alone(
+        self, patch: Patch, *, tests: Sequence[TestId] | None = None, guard: Guard | None = None
+    ) -> Execution:
+        """Run tests, or all, in a new process on a new copy."""
+        try:
+            with self._private_workspace() as workspace, workspace.patched(patch):
+                limits = self._settings.limits
+                return self._runner.run(workspace.root, limits, tests=tests, guard=guard)[0]
+        except (EnvironmentUnusableError, SandboxDiedError) as error:
+            if not patch.hunks:
+                raise
+            # If the same can be run on the base, then that is the patch's doing.
+            self._execute_alone(Patch(), tests=tests)
+            return Execution((), None, completed=False, duration_s=0.0, output=str(error))
 
 
 class _Worker:
@@ -170,8 +296,13 @@ class _Worker:
         self._workspace = workspace
         self._plan = plan
         self._writable = writable
-        self._sessions: OrderedDict[_SessionKey, tuple[TestSession, ExitStack]] = OrderedDict()
+        self._sessions: dict[_SessionKey, tuple[TestSession, ExitStack]] = {}
         self._is_closed = False
+
+    @property
+    def warm(self) -> set[tuple[str, ...]]:
+        """For which patched files there is a process."""
+        return {files for _, files in self._sessions}
 
     def judge(self, patch: Patch) -> ValidationReport:
         """Take one patch through the stages, as far as it gets."""
@@ -263,7 +394,7 @@ class _Worker:
                 )
             )
             self._sessions[key] = (session, stack)
-        self._sessions.move_to_end(key)
+        self._sessions[key] = self._sessions.pop(key)  # the one used last comes last
         return self._sessions[key][0]
 
     def _close_session(self, key: _SessionKey) -> None:
@@ -277,8 +408,14 @@ class _Worker:
         for key in list(self._sessions):
             self._close_session(key)
 
+    def kill(self) -> None:
+        """End the warm processes from another thread, and start no more."""
+        self._is_closed = True
+        for session, _ in list(self._sessions.values()):
+            session.kill()
+
     def close(self) -> None:
-        """End the warm processes, and start no more."""
+        """Give back what the warm processes hold, when no thread uses them any more."""
         self._is_closed = True
         for key in list(self._sessions):
             self._close_session(key)

@@ -67,6 +67,9 @@ class Execution:
     `completed` is true only when the runner reached its own end; `exit_status` is the runner's
     (None when it was killed). `timed_out` says the execution as a whole hit its limit.
     `build_error` says why the program under test does not compile; empty when it does.
+    `left_over` counts the tests that were collected and never got an outcome.
+    `tampering` is a sentence that says how the code under test worked on its own referee; empty
+    when nothing shows that it did.
     """
 
     results: tuple[TestResult, ...]
@@ -76,6 +79,8 @@ class Execution:
     timed_out: bool = False
     output: str = ""
     build_error: str = ""
+    left_over: int = 0
+    tampering: str = ""
 
     def outcomes(self) -> dict[TestId, TestOutcome]:
         """The outcome of each reported test."""
@@ -92,6 +97,7 @@ class Baseline:
     `other_failing` fail too, but this repair is not asked to mend them.
     `hung` are those of any kind that ran out of time, so that nobody waits for them again.
     `writes_workspace` says that the tests create or change files in the subject's folder.
+    `passes` counts, for every test, in how many of the `repeats` executions it passed.
     """
 
     failing: tuple[TestResult, ...]
@@ -104,6 +110,7 @@ class Baseline:
     other_failing: tuple[TestId, ...] = ()
     hung: tuple[TestId, ...] = ()
     writes_workspace: bool = False
+    passes: Mapping[TestId, int] = field(default_factory=dict)
 
     @property
     def trigger_tests(self) -> tuple[TestId, ...]:
@@ -151,6 +158,8 @@ class ValidationReport:
     far the still-failing trigger tests got compared with the baseline, on average (0.5: equally
     far; 0 when there is no comparison).
     `from_cache` marks a verdict that was known and cost nothing.
+    `confirmations` counts the complete executions in fresh sandboxes that the verdict rests on,
+    and `flaky` names the tests that were left out of it, since they fail on the base now and then.
     """
 
     verdict: Verdict
@@ -166,6 +175,8 @@ class ValidationReport:
     results: tuple[TestResult, ...] = field(default=())
     sandbox: str = ""
     from_cache: bool = False
+    confirmations: int = 0
+    flaky: tuple[TestId, ...] = ()
 
     @property
     def is_plausible(self) -> bool:

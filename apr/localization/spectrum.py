@@ -19,8 +19,8 @@ from types import MappingProxyType
 from apr.core.coverage import CoverageMatrix
 from apr.core.location import Location, SuspiciousLocation
 from apr.core.report import TestOutcome
+from apr.core.scope import is_configuration_path, is_test_path
 from apr.localization.formulas import FORMULAS, Formula, Spectrum, canonical_name
-from apr.localization.scope import is_configuration_path, is_test_path
 from apr.source.statements import SourceIndex, Statement, index_source
 
 IMPORT_WEIGHT = 0.5

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from apr.core.location import Location, SuspiciousLocation
 from apr.core.report import Frame, TestResult
-from apr.localization.scope import is_test_path
+from apr.core.scope import is_test_path
 from apr.localization.traces import parse_trace
 from apr.source.statements import SourceIndex, index_source
 

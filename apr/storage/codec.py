@@ -79,6 +79,8 @@ def encode_report(report: ValidationReport) -> Document:
         "results": [encode_result(result) for result in report.results],
         "sandbox": report.sandbox,
         "from_cache": report.from_cache,
+        "confirmations": report.confirmations,
+        "flaky": list(report.flaky),
     }
 
 
@@ -101,6 +103,8 @@ def decode_report(document: Mapping[str, Any]) -> ValidationReport:
         results=tuple(decode_result(fields) for fields in document["results"]),
         sandbox=document["sandbox"],
         from_cache=document["from_cache"],
+        confirmations=document.get("confirmations", 0),
+        flaky=tuple(TestId(test) for test in document.get("flaky", ())),
     )
 
 

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from apr.core.bug import TestId
 from apr.core.coverage import CoverageMatrix
 from apr.core.location import Location, SuspiciousLocation
+from apr.core.oracle import Oracle, Staging
 from apr.core.report import Baseline
 from apr.storage.codec import decode_result, encode_result
-
-
-@dataclass(frozen=True, slots=True)
-class Oracle:
-    """What is known of a subject before the search: its tests' behaviour and the suspects.
-
-    `subject_digest` identifies the version of the subject that was measured.
-    """
-
-    baseline: Baseline
-    matrix: CoverageMatrix | None
-    locations: tuple[SuspiciousLocation, ...]
-    subject_digest: str
 
 
 def encode_oracle(oracle: Oracle) -> bytes:
@@ -34,6 +22,7 @@ def encode_oracle(oracle: Oracle) -> bytes:
         "matrix": None if oracle.matrix is None else _encode_matrix(oracle.matrix),
         "locations": [_encode_location(location) for location in oracle.locations],
         "subject": oracle.subject_digest,
+        "staging": None if oracle.staging is None else asdict(oracle.staging),
     }
     return zlib.compress(json.dumps(document, separators=(",", ":")).encode())
 
@@ -41,12 +30,13 @@ def encode_oracle(oracle: Oracle) -> bytes:
 def decode_oracle(data: bytes) -> Oracle:
     """The inverse of `encode_oracle`."""
     document = json.loads(zlib.decompress(data))
-    matrix = document["matrix"]
+    matrix, staging = document["matrix"], document.get("staging")
     return Oracle(
         baseline=_decode_baseline(document["baseline"]),
         matrix=None if matrix is None else _decode_matrix(matrix),
         locations=tuple(_decode_location(fields) for fields in document["locations"]),
         subject_digest=document["subject"],
+        staging=None if staging is None else Staging(**staging),
     )
 
 
@@ -55,6 +45,7 @@ def _encode_baseline(baseline: Baseline) -> dict[str, Any]:
     return fields | {
         "failing": [encode_result(result) for result in baseline.failing],
         "durations_s": dict(baseline.durations_s),
+        "passes": dict(baseline.passes),
     }
 
 

@@ -13,8 +13,9 @@ from typer.testing import Result
 
 from apr.bootstrap import bootstrap
 from apr.cli.details import RunDetails
+from apr.core.oracle import Oracle
 from apr.core.run import RepairRun
-from apr.storage.oracle import Oracle, encode_oracle
+from apr.storage.oracle import encode_oracle
 
 Cli = Callable[..., Result]
 MakeRun = Callable[..., RepairRun]

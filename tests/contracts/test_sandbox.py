@@ -23,6 +23,7 @@ import pytest
 import validation.sandbox
 from apr.core.errors import SandboxDiedError
 from apr.core.ports import Sandbox, SandboxProcess
+from support.docker_engine import IMAGE_VARIABLE
 from validation.sandbox import PROMISES, Promise
 from validation.sandbox.bubblewrap import BubblewrapSandbox
 from validation.sandbox.docker import LABEL, DockerSandbox, connect
@@ -31,7 +32,6 @@ from validation.sandbox.policy import SandboxPolicy
 from validation.sandbox.process import ProcessSandbox
 from validation.sandbox.select import available
 
-IMAGE_VARIABLE = "APR_TEST_IMAGE"  # an image with Python at /usr/bin/python3
 ANSWER_S = 30.0
 ECHO = """
 import sys
@@ -79,16 +79,14 @@ class Backend:
 
 
 @functools.cache
-def reason_against(name: str) -> str | None:
-    image = os.environ.get(IMAGE_VARIABLE)
-    if name == "docker" and not ("DOCKER_HOST" in os.environ and image):
-        return f"set DOCKER_HOST and {IMAGE_VARIABLE}"
+def reason_against(name: str, image: str | None) -> str | None:
     return available(SandboxPolicy(), image)[name]
 
 
 @pytest.fixture(params=PROMISES)
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
-    reason = reason_against(request.param)
+    image = request.getfixturevalue("docker_image") if request.param == "docker" else None
+    reason = reason_against(request.param, image)
     if reason is not None:
         pytest.skip(f"{request.param}: {reason}")
     workspace = tmp_path / "workspace"

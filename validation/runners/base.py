@@ -18,16 +18,33 @@ from validation.runners.session import OnResult
 class RunLimits:
     """Time limits of one complete execution, in seconds on the wall clock.
 
-    `test_s` bounds a single test. `total_s` bounds the whole suite.
+    `test_s` bounds a single test; once tests have hung, the ones after them get less, but never
+    less than `floor_s`. `total_s` bounds the whole suite.
     """
 
     test_s: float = 30.0
     total_s: float = 3600.0
+    floor_s: float = 1.0
 
     @property
     def idle_s(self) -> float:
         """How long a runner may say nothing before it is taken to hang."""
         return 3 * self.test_s + 5
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Asks for a run in which the referee itself is watched.
+
+    `patched` are the subject-relative paths of the files that the patch changes, `base` a folder
+    with the unpatched program: what that program does too is never held against a patch, and so
+    it is run once in the same way. `disguised` hides from the patched files that they run under
+    a test, as far as the unpatched program's tests bear it.
+    """
+
+    patched: tuple[str, ...]
+    base: Path
+    disguised: bool = False
 
 
 class TestSession(Protocol):
@@ -43,6 +60,10 @@ class TestSession(Protocol):
         importing the program before the first test. A session that cannot select
         runs everything within the sum of the limits.
         """
+        ...
+
+    def kill(self) -> None:
+        """End what is running; called from another thread than `execute`."""
         ...
 
 
@@ -61,8 +82,12 @@ class TestRunner(Protocol):
         coverage: bool = False,
         write_bytecode: bool = False,
         on_result: OnResult | None = None,
+        guard: Guard | None = None,
     ) -> tuple[Execution, CoverageMatrix | None]:
         """One complete execution in a fresh process.
+
+        With `guard`, `Execution.tampering` tells what was seen. A runner that cannot look into
+        the process ignores it.
 
         Raises:
             EnvironmentUnusableError: when no test can run at all.

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from apr.core.bug import TestCommand, TestId
 from apr.core.coverage import CoverageMatrix
-from apr.core.errors import BadInputError, SandboxDiedError
-from apr.core.ports import Sandbox
+from apr.core.errors import SandboxDiedError
+from apr.core.ports import Sandbox, SandboxProcess
 from apr.core.report import Execution, TestOutcome, TestResult
-from validation.runners.base import RunLimits
+from validation.runners.base import Guard, RunLimits
 from validation.runners.junit import read_junit
 from validation.runners.session import OnResult
 
 WHOLE_COMMAND = TestId("command")
 """The single test of a command that says nothing but its exit code."""
-NOT_FOUND = 127
+OnStart = Callable[[SandboxProcess], None]
 # The shell only starts the command and says how it ended; no Python is needed in the sandbox.
 SCRIPT = '"$@" >&2; echo "exit $?"'
 
@@ -41,17 +41,10 @@ class CommandRunner:
         coverage: bool = False,
         write_bytecode: bool = False,
         on_result: OnResult | None = None,
+        guard: Guard | None = None,
     ) -> tuple[Execution, CoverageMatrix | None]:
-        """See `TestRunner.run`; there is no coverage.
-
-        Raises:
-            BadInputError: when the command does not exist.
-        """
+        """See `TestRunner.run`; there is no coverage."""
         execution = self.execute_all(workspace, limits.total_s)
-        if execution.exit_status == NOT_FOUND and not execution.results[1:]:
-            raise BadInputError(
-                f"the test command {self.command.argv[0]!r} was not found in the sandbox"
-            )
         for result in execution.results:
             if on_result is not None:
                 on_result(result)
@@ -64,11 +57,13 @@ class CommandRunner:
         """See `TestRunner.open`."""
         yield CommandSession(self, workspace)
 
-    def execute_all(self, workspace: Path, limit_s: float) -> Execution:
-        """Run the command once and read what it left behind."""
+    def execute_all(
+        self, workspace: Path, limit_s: float, on_start: OnStart | None = None
+    ) -> Execution:
+        """Run the command once and read what it left behind; `on_start` gets its process."""
         self._remove_reports(workspace)
         started = time.monotonic()
-        status, timed_out, output = self._run_process(workspace, limit_s)
+        status, timed_out, output = self._run_process(workspace, limit_s, on_start)
         results = read_junit(self._reports(workspace)) if self.command.junit_globs else []
         if not results:
             results = [TestResult(WHOLE_COMMAND, _outcome(status, timed_out), message=output)]
@@ -81,13 +76,17 @@ class CommandRunner:
             output=output,
         )
 
-    def _run_process(self, workspace: Path, limit_s: float) -> tuple[int | None, bool, str]:
+    def _run_process(
+        self, workspace: Path, limit_s: float, on_start: OnStart | None
+    ) -> tuple[int | None, bool, str]:
         with self.sandbox.start(
             ["/bin/sh", "-c", SCRIPT, "sh", *self.command.argv],
             str(workspace),
             writable=True,
             environment=dict(self.command.environment),
         ) as process:
+            if on_start is not None:
+                on_start(process)
             try:
                 line = process.receive_line(limit_s)
             except TimeoutError:
@@ -117,12 +116,14 @@ class CommandSession:
     def __init__(self, runner: CommandRunner, workspace: Path) -> None:
         self._runner = runner
         self._workspace = workspace
+        self._process: SandboxProcess | None = None
 
     def execute(
         self, tests: Sequence[TestId], limits_s: Sequence[float], thorough: int, loading_s: float
     ) -> Execution:
         """See `TestSession.execute`."""
-        execution = self._runner.execute_all(self._workspace, sum(limits_s) + loading_s)
+        limit_s = sum(limits_s) + loading_s
+        execution = self._runner.execute_all(self._workspace, limit_s, self._remember)
         wanted = frozenset(tests)
         return Execution(
             results=tuple(r for r in execution.results if r.test in wanted),
@@ -132,3 +133,11 @@ class CommandSession:
             timed_out=execution.timed_out,
             output=execution.output,
         )
+
+    def kill(self) -> None:
+        """See `TestSession.kill`."""
+        if self._process is not None:
+            self._process.kill()
+
+    def _remember(self, process: SandboxProcess) -> None:
+        self._process = process

@@ -14,7 +14,7 @@ from apr.core.coverage import CoverageMatrix
 from apr.core.errors import SandboxDiedError
 from apr.core.ports import Sandbox, SandboxProcess
 from apr.core.report import Execution, TestResult
-from validation.runners.base import RunLimits
+from validation.runners.base import Guard, RunLimits
 from validation.runners.session import (
     OnResult,
     TestServer,
@@ -45,6 +45,7 @@ class PythonRunner:
         coverage: bool = False,
         write_bytecode: bool = False,
         on_result: OnResult | None = None,
+        guard: Guard | None = None,
     ) -> tuple[Execution, CoverageMatrix | None]:
         """See `TestRunner.run`. A test that takes the process down does not hide the others."""
         started = time.monotonic()
@@ -52,6 +53,7 @@ class PythonRunner:
             "coverage": coverage,
             "toolbox": str(toolbox()),
             "test_timeout_s": limits.test_s,
+            "test_floor_s": limits.floor_s,
             "write_bytecode": write_bytecode,
         }
         whole: list[TestResult] = []
@@ -74,6 +76,7 @@ class PythonRunner:
             duration_s=time.monotonic() - started,
             timed_out=execution.timed_out,
             output=execution.output,
+            left_over=len(left),
         )
         return merged, matrix.build(merged.results) if coverage and matrix else None
 

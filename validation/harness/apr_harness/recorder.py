@@ -24,9 +24,10 @@ class TestTimeoutError(BaseException):
 class Alarm:
     """Interrupts the running test from a timer, again and again until it gives in.
 
-    The time is measured on the wall clock (`cpu` false) or as CPU time of this process. Once a
-    test has hung, the others get ten times the longest time a test has needed so far (but at
-    least `floor`), so that a suite full of endless loops is still seen through quickly.
+    The time is measured on the wall clock (`cpu` false) or as CPU time of this process. Every
+    test that hangs halves the time of those after it, down to ten times the longest that a test
+    has needed so far and never below `floor`: a suite full of endless loops is still seen through
+    quickly, and one early hang takes little from a slow test.
     """
 
     def __init__(self, seconds: float, cpu: bool = False, floor: float = 1.0) -> None:
@@ -59,7 +60,7 @@ class Alarm:
         if elapsed < self.seconds:
             self._longest = max(self._longest, elapsed)
         else:
-            self.seconds = min(self.seconds, max(self.floor, 10 * self._longest))
+            self.seconds = min(self.seconds, max(self.floor, self.seconds / 2, 10 * self._longest))
 
 
 class Selection:
@@ -75,7 +76,8 @@ class Selection:
         limits = config.get("limits")
         self.limits = dict(zip(self.tests or [], limits)) if limits else None
         self.thorough = int(config.get("thorough") or 0)
-        self.alarm = Alarm(float(config.get("test_timeout_s") or 0))
+        seconds = float(config.get("test_timeout_s") or 0)
+        self.alarm = Alarm(seconds, floor=float(config.get("test_floor_s") or 1))
 
     def arrange(self, items: Iterable[Any], name: Callable[[Any], str]) -> list[Any]:
         """Those of `items` that are selected, in the wanted order."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apr.core.errors import BadInputError
-from apr.localization.scope import (
+from apr.core.scope import (
     is_configuration_path,
     is_foreign_path,
     is_test_path,
