@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from apr.core.model import Message, ModelClient, ModelRequest, Sampling
 from apr.core.patch import Patch, diff_texts
@@ -25,6 +25,22 @@ class Explained:
 
     patch: Patch
     answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    situation: Situation
+    chat: tuple[Message, ...]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Expansion:
+    """The `call`-th time that a node is asked for `n` proposals."""
+
+    call: int
+    n: int
+    questions: Sequence[_Question]
 
 
 class PromptGenerator:
@@ -50,22 +66,41 @@ class PromptGenerator:
         Raises:
             BudgetExhaustedError, ModelError: see `ModelClient.complete`.
         """
+        return self.propose_many(context, [(parent, n)])[0]
+
+    def propose_many(
+        self, context: RepairContext, wants: Sequence[tuple[SearchNode, int]]
+    ) -> list[Sequence[Proposal]]:
+        """See `ConcurrentGenerator.propose_many`: all questions are put at once."""
         if self._context is not context:
             self._context = context
             self._calls.clear()
             self.answers.clear()
-        call = self._calls[parent.patch.digest]
-        self._calls[parent.patch.digest] += 1
+        expansions = [self._expansion(context, parent, n) for parent, n in wants]
+        questions = [q for expansion in expansions for q in expansion.questions]
+        answered = self._ask(questions, self._settings.corrections)
+        return [self._proposals(expansion, answered) for expansion in expansions]
+
+    def _expansion(self, context: RepairContext, parent: SearchNode, n: int) -> _Expansion:
+        digest = parent.patch.digest
+        call = self._calls[digest]
+        self._calls[digest] += 1
         situation = self._situation(context, parent, call)
         if situation is None:
-            return []
+            return _Expansion(call, n, [])
         chat = repair_prompt(situation, self._settings)
-        seed = _seed(context.seed, parent.patch.digest, call)
-        found = self._ask([chat] * n, seed, situation, self._settings.corrections)
+        seed = _seed(context.seed, digest, call)
+        questions = [_Question(situation, chat, seed + number) for number in range(n)]
+        return _Expansion(call, n, questions)
+
+    def _proposals(
+        self, expansion: _Expansion, answered: Mapping[int, Sequence[Explained]]
+    ) -> list[Proposal]:
+        found = [e for question in expansion.questions for e in answered.get(id(question), ())]
         proposals: list[Proposal] = []
         for rank, explained in enumerate(_distinct(found)):
             self.answers.setdefault(explained.patch.digest, explained.answer)
-            score = SCORE / (1 + call + rank / (n + 1))
+            score = SCORE / (1 + expansion.call + rank / (expansion.n + 1))
             proposals.append(Proposal(explained.patch, score, self._client.name))
         return proposals
 
@@ -87,29 +122,27 @@ class PromptGenerator:
             issue=context.bug.issue_text,
         )
 
-    def _ask(
-        self,
-        chats: Sequence[tuple[Message, ...]],
-        seed: int,
-        situation: Situation,
-        corrections: int,
-    ) -> list[Explained]:
-        """The patches that the answers to `chats` hold, in order; bad answers are sent back."""
-        requests = [
-            ModelRequest(chat, self._sampling(seed + number)) for number, chat in enumerate(chats)
-        ]
-        found: list[Explained] = []
-        again: list[tuple[Message, ...]] = []
-        for request, reply in zip(requests, self._client.complete(requests), strict=True):
+    def _ask(self, questions: Sequence[_Question], corrections: int) -> dict[int, list[Explained]]:
+        """The patches that the answers hold, by question; bad answers are sent back."""
+        if not questions:
+            return {}
+        requests = [ModelRequest(q.chat, self._sampling(q.seed)) for q in questions]
+        found: dict[int, list[Explained]] = {}
+        again: list[tuple[_Question, _Question]] = []
+        for question, reply in zip(questions, self._client.complete(requests), strict=True):
             for answer in reply.answers:
                 try:
-                    found.append(Explained(_read(answer.text, situation), answer.text))
+                    patch = _read(answer.text, question.situation)
                 except AnswerError as error:
                     self.rejected[str(error)] += 1
-                    assert not isinstance(request.prompt, str)
-                    again.append(correction_prompt(request.prompt, answer.text, str(error)))
-        if again and corrections > 0:
-            found += self._ask(again, seed + len(chats), situation, corrections - 1)
+                    chat = correction_prompt(question.chat, answer.text, str(error))
+                    again.append((question, replace(question, chat=chat)))
+                else:
+                    found.setdefault(id(question), []).append(Explained(patch, answer.text))
+        if corrections > 0:
+            corrected = self._ask([better for _, better in again], corrections - 1)
+            for question, better in again:
+                found.setdefault(id(question), []).extend(corrected.get(id(better), ()))
         return found
 
     def _sampling(self, seed: int) -> Sampling:

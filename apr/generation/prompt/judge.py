@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from apr.core.model import Message, ModelClient, ModelRequest, Role, Sampling
@@ -40,6 +40,17 @@ class ModelJudge:
 
     def reward(self, node: SearchNode, parent: SearchNode) -> float:
         """In [-1, 1]."""
+        return self.rewards([(node, parent)])[0]
+
+    def rewards(self, pairs: Sequence[tuple[SearchNode, SearchNode]]) -> list[float]:
+        """See `ConcurrentEvaluator.rewards`: all questions are put at once."""
+        known = [self._known(node, parent) for node, parent in pairs]
+        asked = [node for (node, _), value in zip(pairs, known, strict=True) if value is None]
+        opinions = iter(self._ask(asked))
+        return [next(opinions) if value is None else value for value in known]
+
+    def _known(self, node: SearchNode, parent: SearchNode) -> float | None:
+        """The value that the tests alone decide."""
         report = node.report
         if report is None:
             raise ValueError(f"node {node.id} has no report to be rewarded for")
@@ -47,9 +58,7 @@ class ModelJudge:
             return 1.0
         if report.verdict in _BAD or _timed_out(report):
             return -1.0
-        if report.message == self._words_before(parent):
-            return 0.0
-        return self._ask(node, report)
+        return 0.0 if report.message == self._words_before(parent) else None
 
     def _words_before(self, parent: SearchNode) -> str:
         if parent.report is not None:
@@ -57,7 +66,18 @@ class ModelJudge:
         first = self.context.failures[0] if self.context.failures else None
         return "" if first is None else f"{first.test}: {first.outcome.value}: {first.message}"
 
-    def _ask(self, node: SearchNode, report: ValidationReport) -> float:
+    def _ask(self, nodes: Sequence[SearchNode]) -> list[float]:
+        if not nodes:
+            return []
+        requests = [
+            ModelRequest(self._question(node), Sampling(temperature=0.0, max_tokens=16))
+            for node in nodes
+        ]
+        return [read_score(reply.answers[0].text) for reply in self.client.complete(requests)]
+
+    def _question(self, node: SearchNode) -> tuple[Message, ...]:
+        report = node.report
+        assert report is not None
         diff = render_diff(node.patch, self.context.sources)
         said = self.reflections.get(node.patch.digest, "")[:MAX_REFLECTION]
         before = "\n".join(f"{r.test}: {r.message}" for r in self.context.failures[:3])
@@ -69,10 +89,7 @@ class ModelJudge:
             f"The first that fails now says:\n\n{fenced(report.message[:MAX_MESSAGE], '')}\n\n"
             "How close is the patch to a correct one, from 0 to 100?"
         )
-        chat = (Message(Role.SYSTEM, SYSTEM), Message(Role.USER, text))
-        request = ModelRequest(chat, Sampling(temperature=0.0, max_tokens=16))
-        [reply] = self.client.complete([request])
-        return read_score(reply.answers[0].text)
+        return (Message(Role.SYSTEM, SYSTEM), Message(Role.USER, text))
 
 
 def _timed_out(report: ValidationReport) -> bool:
