@@ -1,165 +1,325 @@
-"""Candidates a second: the warm pool against a pytest process of its own for each candidate.
+"""Candidates a second: the warm pool against a new container for each candidate.
 
-    python benchmarks/throughput.py --root QUIXBUGS_CHECKOUT [--only NAME ...] [--candidates 40]
+    python benchmarks/throughput.py --image IMAGE --image-python /opt/env/bin/python \\
+        [--quixbugs CHECKOUT [--only NAME ...] [--candidates 20]] \\
+        [--project FOLDER --trigger TEST ... [--project-candidates 120]] \\
+        [--python PYTHON] [--sides docker bubblewrap process] [--records FILE]
 
-Both sides judge the same patches, the first that the template generator proposes for each program,
-one at a time on one core, in one run and in turns. The pool is APR's validator with one worker in
-the default sandbox; its start-up is counted in the second ratio. The other side is what a plain
-harness does: write the patch into a copy and run `python -m pytest TEST_FILE`, no sandbox, every
-test, with a time limit. A patch counts as passing there when the exit status is 0. Both must agree
-on every patch; the exit status is 1 when they do not. Patches on which the other side hangs are
-left out of both times, and counted: a fixed time limit says nothing about throughput.
+All sides judge the same patches, the first that the template generator proposes for each subject,
+in one run, one worker each, one patch at a time and in turns. `usual` is what benchmark harnesses
+do: a new container, the patched files put in, the whole suite by plain pytest, the JUnit report
+fetched, the container removed. The others are APR's validator in a sandbox, its confirming runs
+included. Docker's side uses the same image as `usual`; the others need PYTHON, an interpreter with
+the same packages. Every verdict is compared with the usual one; the exit status is 1 when one
+differs. Patches on which the usual suite does not end in time are compared (neither side may call
+them plausible) and left out of all times, and counted: a time limit says nothing about throughput.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import subprocess
+import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TextIO
+
+from throughput_usual import FreshContainers, Judged, address
 
 from apr.bootstrap import make_generator
-from apr.core.bug import Bug
+from apr.core.bug import Bug, RunnerKind, TestCommand, TestId
 from apr.core.oracle import Oracle
-from apr.core.patch import Patch
+from apr.core.patch import Patch, render_diff
 from apr.core.ports import RepairContext
+from apr.core.report import ValidationReport, Verdict
 from apr.core.tree import SearchNode
 from apr.datasets import quixbugs
-from apr.repair import measure_oracle, open_validator
+from apr.repair import Confirming, measure_oracle, open_validator
 from apr.settings import RunSettings
 from apr.subject import PreparedSubject, prepare_subject
-from validation.workspace import Workspace, copy_subject
 
-HANG_S = 10.0
-SETTINGS = RunSettings(jobs=1, test_timeout_s=5)
-DEFAULT = ("gcd", "flatten", "kth", "lis", "mergesort", "pascal", "powerset", "rpn_eval", "wrap")
+USUAL = "usual"
+SIDES = ("docker", "bubblewrap", "process")
+PROGRAMS = (
+    *("bitcount", "bucketsort", "find_in_sorted", "flatten", "gcd", "get_factors", "hanoi", "kth"),
+    *("lis", "mergesort", "next_permutation", "pascal", "possible_change", "powerset", "quicksort"),
+    *("rpn_eval", "shortest_path_length", "sieve", "to_base", "wrap"),
+)
+
+
+@dataclass
+class Side:
+    """One side's part in one subject: what it took to start, and each patch's seconds."""
+
+    name: str
+    start_s: float = 0.0
+    seconds: list[float] = field(default_factory=list)
+    verdicts: list[Verdict | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Row:
-    """One program: seconds for all patches on either side, and the patches that disagree."""
+class Measured:
+    """One subject: its patches and all sides, the usual one first."""
 
     name: str
-    patches: int
-    hanging: int
-    start_s: float
-    pool_s: float
-    process_s: float
-    differing: int
+    patches: Sequence[Patch]
+    sides: Sequence[Side]
 
     @property
-    def ratio(self) -> float:
-        """With the pool's start-up."""
-        return self.process_s / (self.start_s + self.pool_s)
+    def hanging(self) -> list[int]:
+        return [n for n, verdict in enumerate(self.sides[0].verdicts) if verdict is None]
 
-    @property
-    def running_ratio(self) -> float:
-        """Once it runs."""
-        return self.process_s / self.pool_s
+    def running_s(self, side: Side) -> float:
+        """Seconds of the patches that do not hang."""
+        hanging = set(self.hanging)
+        return sum(s for n, s in enumerate(side.seconds) if n not in hanging)
+
+    def differing(self, side: Side) -> list[int]:
+        """The patches on which a side and the usual harness do not agree."""
+        pairs = zip(self.sides[0].verdicts, side.verdicts, strict=True)
+        return [n for n, (usual, verdict) in enumerate(pairs) if not agree(usual, verdict)]
+
+
+def agree(usual: Verdict | None, verdict: Verdict | None) -> bool:
+    """The same word; a suite that did not end is at least no plausible patch."""
+    return verdict is not Verdict.PLAUSIBLE if usual is None else verdict is usual
+
+
+class Pool:
+    """APR's validator of one subject in one kind of sandbox, opened and ready."""
+
+    def __init__(self, bug: Bug, settings: RunSettings, stack: ExitStack) -> None:
+        started = time.perf_counter()
+        self.bug = bug
+        self.subject: PreparedSubject = stack.enter_context(prepare_subject(bug, settings))
+        self.oracle: Oracle = measure_oracle(bug, self.subject, settings, silent)
+        validator = stack.enter_context(open_validator(self.subject, self.oracle, settings))
+        self._validator = Confirming(validator, silent)
+        self.start_s = time.perf_counter() - started
+
+    def judge(self, patch: Patch) -> tuple[ValidationReport, float]:
+        started = time.perf_counter()
+        [report] = self._validator.validate([patch])
+        self._validator.learn([report])
+        return report, time.perf_counter() - started
+
+
+def silent(kind: str, data: Any) -> None:
+    """Nobody listens."""
 
 
 def main() -> int:
     arguments = parse_arguments()
-    rows = []
-    print(HEAD + "\n" + "|---" * 8 + "|", flush=True)
-    with tempfile.TemporaryDirectory() as work:
-        bugs = quixbugs.load(arguments.root, Path(work), arguments.only).bugs
-        for bug in bugs:
-            with prepare_subject(bug, SETTINGS) as subject:
-                rows.append(measure(bug, subject, arguments.candidates))
+    rows: list[Measured] = []
+    with ExitStack() as stack:
+        records = stack.enter_context(arguments.records.open("w")) if arguments.records else None
+        print(head(arguments.sides), flush=True)
+        for bug, count in subjects(arguments, stack):
+            rows.append(measure(bug, count, arguments, records))
             print(render(rows[-1]), flush=True)
-    return summarize(rows)
+    small = [row for row in rows if row.name != "project"]
+    if len(small) > 1:
+        print(render(total(small)))
+    report_verdicts(rows)
+    return 1 if any(row.differing(side) for row in rows for side in row.sides) else 0
 
 
-def measure(bug: Bug, subject: PreparedSubject, count: int) -> Row:
-    oracle = measure_oracle(bug, subject, SETTINGS, lambda kind, data: None)
-    patches = propose(bug, subject, oracle, count)
-    expected, seconds = process_each(bug, subject, patches)
-    chosen = [patch for patch, passed in zip(patches, expected, strict=True) if passed is not None]
-    wanted = [passed for passed in expected if passed is not None]
+def subjects(arguments: argparse.Namespace, stack: ExitStack) -> Iterator[tuple[Bug, int]]:
+    """The bugs to measure with the number of candidates of each."""
+    if arguments.quixbugs:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="throughput-")))
+        for bug in quixbugs.load(arguments.quixbugs, work, arguments.only, arguments.python).bugs:
+            yield bug, arguments.candidates
+    if arguments.project:
+        command = TestCommand(RunnerKind.PYTEST, tuple(arguments.tests), arguments.python)
+        triggers = tuple(TestId(test) for test in arguments.trigger)
+        folder = str(arguments.project.resolve())
+        globs = tuple(arguments.source)
+        bug = Bug(folder, command, source_globs=globs, trigger_tests=triggers, name="project")
+        yield bug, arguments.project_candidates
+
+
+def measure(
+    bug: Bug, count: int, arguments: argparse.Namespace, records: TextIO | None
+) -> Measured:
+    """Judge the subject's first `count` candidates on every side, in turns."""
+    with ExitStack() as stack:
+        pools = {name: open_pool(name, bug, arguments, stack) for name in arguments.sides}
+        first = next(iter(pools.values()))
+        patches = propose(first, count)
+        usual, start_s = open_usual(bug, first.oracle, arguments, stack)
+        sides = [Side(USUAL, start_s), *(Side(name, pool.start_s) for name, pool in pools.items())]
+        for number, patch in enumerate(patches):
+            turn = number % len(sides)
+            for side in (*sides[turn:], *sides[:turn]):
+                if side.name == USUAL:
+                    seen: Judged | ValidationReport = usual.judge(patch, first.oracle.baseline)
+                    seconds = seen.seconds
+                else:
+                    seen, seconds = pools[side.name].judge(patch)
+                side.seconds.append(seconds)
+                side.verdicts.append(seen.verdict)
+                if records is not None:
+                    record(records, bug, number, patch, first, side, seen)
+    return Measured(bug.name, patches, sides)
+
+
+def open_pool(name: str, bug: Bug, arguments: argparse.Namespace, stack: ExitStack) -> Pool:
+    settings = RunSettings(jobs=1, sandbox=name, test_timeout_s=arguments.test_timeout)
+    if name == "docker":
+        settings = settings.model_copy(update={"image": arguments.image})
+        command = replace(bug.test_command, python=arguments.image_python)
+        bug = replace(bug, test_command=command)
+    return Pool(bug, settings, stack)
+
+
+def open_usual(
+    bug: Bug, oracle: Oracle, arguments: argparse.Namespace, stack: ExitStack
+) -> tuple[FreshContainers, float]:
+    """The usual harness with its start-up, in which it runs the suite once without a patch.
+
+    Raises:
+        SystemExit: when that run does not show what the pool's baseline has seen.
+    """
     started = time.perf_counter()
-    with open_validator(subject, oracle, SETTINGS) as validator:
-        running = time.perf_counter()
-        reports = validator.validate(chosen)
-        ended = time.perf_counter()
-    got = [report.is_plausible for report in reports]
-    differing = sum(a != b for a, b in zip(wanted, got, strict=True))
-    return Row(
-        bug.name,
-        len(chosen),
-        expected.count(None),
-        running - started,
-        ended - running,
-        seconds,
-        differing,
+    limit_s = max(arguments.hang, 5 * oracle.baseline.duration_s)
+    harness = FreshContainers(
+        arguments.image,
+        Path(bug.subject),
+        arguments.image_python,
+        bug.test_command.argv,
+        limit_s,
     )
+    usual = stack.enter_context(harness)
+    if not oracle.baseline.hung:
+        outcomes = usual.run({}) or {}
+        passing = {address(test) for test in oracle.baseline.passing}
+        failing = {address(test) for test in oracle.baseline.trigger_tests}
+        wrong = {test for test in passing if outcomes.get(test) != "passed"}
+        wrong |= {test for test in failing if outcomes.get(test, "passed") == "passed"}
+        if wrong:
+            raise SystemExit(f"{bug.name}: the baselines differ on {sorted(wrong)[:5]}")
+    return usual, time.perf_counter() - started
 
 
-def propose(bug: Bug, subject: PreparedSubject, oracle: Oracle, count: int) -> Sequence[Patch]:
-    context = RepairContext(bug, subject.sources, oracle.locations, oracle.baseline.failing, {})
+def propose(pool: Pool, count: int) -> Sequence[Patch]:
+    """The first patches for the subject, as the search would ask for them at its root."""
+    subject, oracle = pool.subject, pool.oracle
+    context = RepairContext(
+        pool.bug, subject.sources, oracle.locations, oracle.baseline.failing, subject.test_sources
+    )
     root = SearchNode(0, None, Patch())
-    return [p.patch for p in make_generator(SETTINGS).propose(context, root, count)]
+    proposals = make_generator(RunSettings()).propose(context, root, count)
+    return [proposal.patch for proposal in proposals]
 
 
-def process_each(
-    bug: Bug, subject: PreparedSubject, patches: Sequence[Patch]
-) -> tuple[list[bool | None], float]:
-    """Whether each patch passes (None: it hangs), and the seconds of those that do not hang."""
-    seconds, passed = 0.0, []
-    with tempfile.TemporaryDirectory() as folder:
-        pristine = subject.workspace.root
-        copy_subject(pristine, Path(folder) / "copy")
-        workspace = Workspace(Path(folder) / "copy", pristine)
-        command = [sys.executable, "-m", "pytest", "-q", *bug.test_command.argv]
-        for patch in patches:
-            started = time.perf_counter()
-            with workspace.patched(patch):
-                try:
-                    done = subprocess.run(
-                        command, cwd=workspace.root, capture_output=True, timeout=HANG_S
-                    )
-                except subprocess.TimeoutExpired:
-                    passed.append(None)
-                    continue
-            seconds += time.perf_counter() - started
-            passed.append(done.returncode == 0)
-    return passed, seconds
+def record(
+    file: TextIO,
+    bug: Bug,
+    number: int,
+    patch: Patch,
+    pool: Pool,
+    side: Side,
+    seen: Judged | ValidationReport,
+) -> None:
+    """One line of JSON: enough to explain a difference by hand."""
+    line = {
+        "subject": bug.name,
+        "number": number,
+        "side": side.name,
+        "verdict": seen.verdict,
+        "seconds": round(side.seconds[-1], 4),
+        "diff": render_diff(patch, pool.subject.sources) if side.name == USUAL else None,
+    }
+    if isinstance(seen, ValidationReport):
+        line |= {"stage": seen.stage, "message": seen.message[:500]}
+    else:
+        failed = [test for test, outcome in seen.outcomes.items() if outcome != "passed"]
+        line |= {"tests": len(seen.outcomes), "not_passed": failed[:20]}
+    file.write(json.dumps(line) + "\n")
+    file.flush()
 
 
-HEAD = "| program | patches | hanging | process /s | pool /s | ratio | with start-up | differing |"
+def total(rows: Sequence[Measured]) -> Measured:
+    """All subjects as one."""
+    joined = []
+    for column in zip(*(row.sides for row in rows), strict=True):
+        joined.append(
+            Side(
+                column[0].name,
+                sum(side.start_s for side in column),
+                [s for side in column for s in side.seconds],
+                [v for side in column for v in side.verdicts],
+            )
+        )
+    return Measured("all small", [patch for row in rows for patch in row.patches], joined)
 
 
-def render(row: Row) -> str:
-    return (
-        f"| {row.name} | {row.patches} | {row.hanging} | {row.patches / row.process_s:.1f} "
-        f"| {row.patches / row.pool_s:.1f} | {row.running_ratio:.1f} | {row.ratio:.1f} "
-        f"| {row.differing} |"
-    )
+def head(sides: Sequence[str]) -> str:
+    cells = ["subject", "candidates", "hanging", "usual /s"]
+    for side in sides:
+        cells += [f"{side} /s", "ratio", "with start-up"]
+    cells.append("differing")
+    return f"| {' | '.join(cells)} |\n" + "|---" * len(cells) + "|"
 
 
-def summarize(rows: Sequence[Row]) -> int:
-    total = Row(
-        "all",
-        *(sum(getattr(row, name) for row in rows) for name in ("patches", "hanging")),
-        *(sum(getattr(row, name) for row in rows) for name in ("start_s", "pool_s", "process_s")),
-        sum(row.differing for row in rows),
-    )
-    print(render(total))
-    print(f"\nmedian ratio {statistics.median(row.running_ratio for row in rows):.1f}")
-    return 1 if total.differing else 0
+def render(row: Measured) -> str:
+    """One line of the table. With start-up, everything from the copy to the first patch counts,
+    the baseline included, on both sides."""
+    usual, *pools = row.sides
+    running = len(row.patches) - len(row.hanging)
+    usual_s = row.running_s(usual)
+    cells = [row.name, str(len(row.patches)), str(len(row.hanging)), f"{running / usual_s:.2f}"]
+    for side in pools:
+        seconds = row.running_s(side)
+        with_start = (usual.start_s + usual_s) / (side.start_s + seconds)
+        cells += [f"{running / seconds:.1f}", f"{usual_s / seconds:.1f}", f"{with_start:.1f}"]
+    cells.append(str(sum(len(row.differing(side)) for side in pools)))
+    return f"| {' | '.join(cells)} |"
+
+
+def report_verdicts(rows: Sequence[Measured]) -> None:
+    """Start-ups, the verdicts of each side, and every patch on which one differs."""
+    print("\n| subject | side | start-up s | verdicts |\n|---|---|---|---|")
+    for row in rows:
+        for side in row.sides:
+            counts = Counter(str(verdict or "did not end") for verdict in side.verdicts)
+            words = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
+            print(f"| {row.name} | {side.name} | {side.start_s:.1f} | {words} |")
+    for row in rows:
+        for side in row.sides[1:]:
+            for number in row.differing(side):
+                usual = row.sides[0].verdicts[number]
+                print(f"\n{row.name} #{number}: {USUAL} {usual}, {side.name} "
+                      f"{side.verdicts[number]}")  # fmt: skip
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--only", nargs="*", default=list(DEFAULT))
-    parser.add_argument("--candidates", type=int, default=100)
-    return parser.parse_args()
+    parser.add_argument("--image", required=True)
+    parser.add_argument("--image-python", default="python3", help="interpreter inside the image")
+    parser.add_argument("--python", default=sys.executable, help="the same on this machine")
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
+    parser.add_argument("--quixbugs", type=Path)
+    parser.add_argument("--only", nargs="*", default=list(PROGRAMS))
+    parser.add_argument("--candidates", type=int, default=20)
+    parser.add_argument("--project", type=Path)
+    parser.add_argument("--trigger", nargs="*", default=[])
+    parser.add_argument("--tests", nargs="*", default=[], help="pytest's arguments")
+    parser.add_argument("--source", nargs="*", default=[], help="globs of what may be patched")
+    parser.add_argument("--project-candidates", type=int, default=120)
+    parser.add_argument("--hang", type=float, default=15.0, help="seconds, or five times the suite")
+    parser.add_argument("--test-timeout", type=float, default=5.0)
+    parser.add_argument("--records", type=Path, help="a line of JSON for each judgement")
+    arguments = parser.parse_args()
+    if not arguments.quixbugs and not arguments.project:
+        parser.error("nothing to measure: give --quixbugs or --project")
+    return arguments
 
 
 if __name__ == "__main__":

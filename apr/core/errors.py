@@ -57,6 +57,10 @@ class PatchDoesNotApplyError(AprError):
     exit_code = ExitCode.BAD_INPUT
 
 
+class MalformedDiffError(BadInputError):
+    """A diff cannot be read, whatever it is applied to."""
+
+
 class BudgetExhaustedError(AprError):
     """A cap was reached before a verdict could be given."""
 
