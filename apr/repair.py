@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from apr.core.bug import Bug
+from apr.core.model import Purse
 from apr.core.oracle import Oracle
 from apr.core.patch import Patch, render_diff
-from apr.core.ports import Generator, RepairContext
+from apr.core.ports import Evaluator, Generator, RepairContext
 from apr.core.report import Baseline, ValidationReport
 from apr.core.run import Budget, RankedPatch, Usage
 from apr.core.tree import SearchNode, SearchTree
 from apr.search.budget import BudgetMeter
 from apr.search.loop import SearchObserver, SearchResult, StopReason, search
-from apr.search.reward import TestReward
-from apr.search.settings import Policy, SearchSettings
+from apr.search.settings import APRMCTS, Policy, SearchSettings
 from apr.settings import RunSettings
 from apr.subject import PreparedSubject
 from apr.suspects import Relocation, rank_suspects
@@ -25,7 +26,17 @@ from validation.baseline import reproduce
 from validation.plan import ValidationSettings
 from validation.validator import StagedValidator
 
-MakeGenerator = Callable[[RunSettings], Generator]
+
+@dataclass(frozen=True, slots=True)
+class Proposer:
+    """Who proposes patches in a run, and who says what they are worth."""
+
+    generator: Generator
+    evaluator: Evaluator
+
+
+OpenProposer = Callable[[RunSettings, RepairContext, Purse], AbstractContextManager[Proposer]]
+"""Makes the proposer of a run, which spends what the run's purse allows."""
 
 
 class Notify(Protocol):
@@ -102,7 +113,7 @@ def repair(
     settings: RunSettings,
     budget: Budget,
     seed: int,
-    generator: Generator,
+    open_proposer: OpenProposer,
     known: Known,
     observer: SearchObserver,
     notify: Notify,
@@ -119,12 +130,15 @@ def repair(
         relocate=Relocation(subject.sources, settings, oracle),
     )
     meter = BudgetMeter(budget, time.monotonic, known.usage)
-    with open_validator(subject, oracle, settings) as validator:
+    with (
+        open_proposer(settings, context, meter) as proposer,
+        open_validator(subject, oracle, settings) as validator,
+    ):
         result = search(
             context,
-            generator,
+            proposer.generator,
             Confirming(validator, notify),
-            TestReward(),
+            proposer.evaluator,
             search_settings(settings),
             meter,
             seed=seed,
@@ -157,9 +171,12 @@ def open_validator(
 
 def search_settings(settings: RunSettings) -> SearchSettings:
     """The part of a run's settings that steers the search."""
-    return SearchSettings(
+    shape = APRMCTS if settings.preset == "aprmcts" else SearchSettings()
+    return replace(
+        shape,
         policy=Policy(settings.policy),
-        batch=settings.batch,
+        batch=settings.batch or shape.batch,
+        parallel=settings.parallel,
         max_depth=settings.max_depth,
         plausible_wanted=settings.patches,
     )

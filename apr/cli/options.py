@@ -156,13 +156,13 @@ JobsOption = Annotated[
     ),
 ]
 CandidatesOption = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--candidates",
         metavar="N",
         min=1,
         rich_help_panel=SEARCH,
-        help="Give up after so many candidate patches.",
+        help="Give up after so many candidate patches. Default: 2000, or 32 from a model.",
     ),
 ]
 SeedOption = Annotated[

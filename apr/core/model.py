@@ -125,6 +125,11 @@ class ModelClient(Protocol):
 class Purse(Protocol):
     """A run's budget as a model client needs it; `apr.search.budget.BudgetMeter` is one."""
 
+    @property
+    def caps_money(self) -> bool:
+        """Whether there is a limit in dollars."""
+        ...
+
     def reserve(self, amount: Usage) -> None:
         """Raises BudgetExhaustedError when a cap would be overshot; nothing is taken then."""
         ...
