@@ -58,7 +58,11 @@ def test_every_node_id_is_found_in_the_report_of_a_real_suite(
     (folder / "test_shapes.py").write_text(SUITE)
     command = [sys.executable, "-m", "pytest", "-v", "--junitxml=report.xml", "-p", "no:xdist"]
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120).stdout
-    ids = [line.split(" ")[0] for line in said.splitlines() if line.startswith("tests/deep/")]
+    ids = [
+        line.split(" ")[0]
+        for line in said.splitlines()
+        if line.startswith("tests/deep/test_shapes.py::")
+    ]
     outcomes = usual.parse_report((tmp_path / "report.xml").read_bytes())
     by_name = {test.partition("::")[2]: outcomes[usual.address(TestId(test))] for test in ids}
     assert by_name == {
