@@ -13,11 +13,14 @@ from apr.core.bug import Bug, RunnerKind
 from apr.core.errors import BadInputError
 from apr.core.ports import Sandbox
 from apr.core.scope import is_test_path, source_paths
-from apr.settings import RunSettings
+from apr.settings import AppSettings, RunSettings
 from validation.runners.base import RunLimits, TestRunner
 from validation.runners.detect import make_runner
 from validation.runners.python import toolbox
 from validation.runners.session import HARNESS_ROOT
+from validation.sandbox.images.build import BuildSettings
+from validation.sandbox.images.request import mount_in_image
+from validation.sandbox.images.resolve import ImageSettings, subject_image
 from validation.sandbox.interpreter import python_readable_paths
 from validation.sandbox.policy import SandboxPolicy
 from validation.sandbox.select import open_sandbox
@@ -57,12 +60,15 @@ def prepare_subject(bug: Bug, settings: RunSettings) -> Iterator[PreparedSubject
     subject = Path(bug.subject)
     if not subject.is_dir():
         raise BadInputError(f"there is no folder {bug.subject}")
-    with tempfile.TemporaryDirectory(prefix="apr-subject-", ignore_cleanup_errors=True) as folder:
+    with (
+        _open_image(bug, settings) as image,
+        tempfile.TemporaryDirectory(prefix="apr-subject-", ignore_cleanup_errors=True) as folder,
+    ):
         root = Path(folder) / (subject.name or "subject")
         copy_subject(subject, root)
         original = Path(folder) / "original"
         copy_subject(root, original)
-        sandbox = open_sandbox(settings.sandbox, make_policy(bug, settings), settings.image)
+        sandbox = open_sandbox(settings.sandbox, make_policy(bug, settings), image)
         files = SourceTree(root)
         names = list(files)
         paths = source_paths(names, bug.source_globs, SUFFIXES)
@@ -83,6 +89,24 @@ def prepare_subject(bug: Bug, settings: RunSettings) -> Iterator[PreparedSubject
         )
 
 
+@contextmanager
+def _open_image(bug: Bug, settings: RunSettings) -> Iterator[str | None]:
+    if settings.image is None:
+        yield None
+        return
+    with subject_image(settings.image, Path(bug.subject), image_settings(AppSettings())) as image:
+        yield image
+
+
+def image_settings(settings: AppSettings) -> ImageSettings:
+    """How this installation builds and keeps images."""
+    return ImageSettings(
+        settings.data_dir / "images",
+        settings.sandbox_disk_mib,
+        BuildSettings(settings.wheels, settings.build_network, settings.build_timeout_s),
+    )
+
+
 def make_policy(bug: Bug, settings: RunSettings) -> SandboxPolicy:
     """What the subject's tests may use; the workspace appears at the subject's own path.
 
@@ -97,7 +121,7 @@ def make_policy(bug: Bug, settings: RunSettings) -> SandboxPolicy:
     return SandboxPolicy(
         memory_mib=settings.memory_mib,
         readable_paths=readable,
-        mount_at=bug.subject,
+        mount_at=mount_in_image(settings.image, bug.subject),
         limit_address_space=bug.test_command.kind is not RunnerKind.COMMAND,
     )
 
