@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from validation.sandbox.images.resolve import ImageSettings, subject_image
 from validation.sandbox.interpreter import python_readable_paths
 from validation.sandbox.policy import SandboxPolicy
 from validation.sandbox.select import open_sandbox
+from validation.temporary import temporary_folder
 from validation.workspace import SourceTree, Workspace, copy_subject
 
 SUFFIXES = (".py", ".java", ".js", ".mjs", ".cjs", ".jsx", ".c", ".h")
@@ -36,7 +36,7 @@ class PreparedSubject:
 
     `sources` are the files a patch may touch, `test_sources` the tests, both by relative path;
     `skipped` are source files left out because they are no UTF-8 text. `digest` identifies the
-    content of the copy.
+    content of the copy, `image` the container's image if there is one.
     """
 
     workspace: Workspace
@@ -47,6 +47,7 @@ class PreparedSubject:
     test_sources: Mapping[str, str]
     skipped: tuple[str, ...]
     digest: str
+    image: str | None = None
 
 
 @contextmanager
@@ -62,13 +63,13 @@ def prepare_subject(bug: Bug, settings: RunSettings) -> Iterator[PreparedSubject
         raise BadInputError(f"there is no folder {bug.subject}")
     with (
         _open_image(bug, settings) as image,
-        tempfile.TemporaryDirectory(prefix="apr-subject-", ignore_cleanup_errors=True) as folder,
+        temporary_folder("subject") as folder,
+        closing(open_sandbox(settings.sandbox, make_policy(bug, settings), image)) as sandbox,
     ):
-        root = Path(folder) / (subject.name or "subject")
+        root = folder / (subject.name or "subject")
         copy_subject(subject, root)
-        original = Path(folder) / "original"
+        original = folder / "original"
         copy_subject(root, original)
-        sandbox = open_sandbox(settings.sandbox, make_policy(bug, settings), image)
         files = SourceTree(root)
         names = list(files)
         paths = source_paths(names, bug.source_globs, SUFFIXES)
@@ -86,6 +87,7 @@ def prepare_subject(bug: Bug, settings: RunSettings) -> Iterator[PreparedSubject
             test_sources=_test_sources(files, names),
             skipped=tuple(path for path in readable if path not in sources),
             digest=_digest(original, names),
+            image=image,
         )
 
 
