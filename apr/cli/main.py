@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from apr import __version__
-from apr.cli import bench, doctor, fix, localize, runs, sandbox, tree
+from apr.cli import bench, doctor, fix, localize, runs, sandbox, tree, validate
 from apr.cli.guard import complain, guarded
 
 REPAIR, LOOK, MACHINE, BENCHMARKS = "Repair", "Look", "Machine", "Benchmarks"
@@ -73,6 +73,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("fix", REPAIR, fix.fix),
     ("resume", REPAIR, runs.resume),
     ("localize", REPAIR, localize.localize),
+    ("validate", REPAIR, validate.validate),
     ("runs", LOOK, runs.list_runs),
     ("show", LOOK, runs.show),
     ("tree", LOOK, tree.tree),
