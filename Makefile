@@ -25,9 +25,9 @@ format: $(VENV)/.dev-ready  ## Rewrite the code in the project's style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev-ready  ## Measure speed; needs QUIXBUGS=/path/to/checkout
-	@test -d "$(QUIXBUGS)" || { echo "say where a QuixBugs checkout is: make bench QUIXBUGS=DIR" >&2; exit 2; }
-	$(BIN)/python benchmarks/throughput.py --root "$(QUIXBUGS)"
+bench: $(VENV)/.dev-ready  ## Measure speed; needs QUIXBUGS=/path/to/checkout and IMAGE=TAG, see benchmarks/README.md
+	@test -d "$(QUIXBUGS)" -a -n "$(IMAGE)" || { echo "say what to measure: make bench QUIXBUGS=DIR IMAGE=TAG" >&2; exit 2; }
+	$(BIN)/python benchmarks/throughput.py --image "$(IMAGE)" --image-python /opt/env/bin/python --quixbugs "$(QUIXBUGS)"
 	$(BIN)/python benchmarks/search_overhead.py
 
 clean:  ## Remove what the targets above have made

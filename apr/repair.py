@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from apr.core.bug import Bug
+from apr.core.candidate import patch_from_diff
+from apr.core.diff import FileChange
+from apr.core.errors import PatchDoesNotApplyError
 from apr.core.model import Purse
 from apr.core.oracle import Oracle
 from apr.core.patch import Patch, render_diff
-from apr.core.ports import Evaluator, Generator, RepairContext
-from apr.core.report import Baseline, ValidationReport
+from apr.core.ports import Evaluator, Generator, OutcomeStore, PatchValidator, RepairContext
+from apr.core.report import Baseline, Stage, ValidationReport, Verdict
 from apr.core.run import Budget, RankedPatch, Usage
 from apr.core.tree import SearchNode, SearchTree
 from apr.search.budget import BudgetMeter
@@ -23,8 +26,14 @@ from apr.settings import RunSettings
 from apr.subject import PreparedSubject
 from apr.suspects import Relocation, rank_suspects
 from validation.baseline import reproduce
+from validation.cache import CachingValidator, plan_scope
+from validation.equivalence import NormalForms
+from validation.fingerprint import environment_digest, image_id
+from validation.integrity import IntegrityGate, IntegritySettings, Scope
+from validation.integrity.gate import parse_reaches
 from validation.plan import ValidationSettings
 from validation.validator import StagedValidator
+from validation.workspace import SourceTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +126,14 @@ def repair(
     known: Known,
     observer: SearchObserver,
     notify: Notify,
+    outcomes: OutcomeStore | None = None,
+    remember: Callable[[Oracle], None] = lambda oracle: None,
 ) -> Repair:
-    """Search for patches that make the trigger tests pass, and confirm and rank what is found."""
+    """Search for patches that make the trigger tests pass, and confirm and rank what is found.
+
+    `outcomes` keeps verdicts for later runs; `remember` is handed the oracle with whatever was
+    measured in addition.
+    """
     notify("phase", {"name": "search"})
     context = RepairContext(
         bug=bug,
@@ -134,10 +149,12 @@ def repair(
         open_proposer(settings, context, meter) as proposer,
         open_validator(subject, oracle, settings) as validator,
     ):
+        if oracle.staging is None:
+            remember(replace(oracle, staging=validator.staging))
         result = search(
             context,
             proposer.generator,
-            Confirming(validator, notify),
+            Confirming(reusing(validator, subject, settings, outcomes), notify),
             proposer.evaluator,
             search_settings(settings),
             meter,
@@ -147,6 +164,31 @@ def repair(
         )
     ranked = rank(result, subject.sources)
     return Repair(ranked, result.stopped, result.tree, meter.usage)
+
+
+def judge_diffs(
+    diffs: Sequence[Sequence[FileChange]],
+    subject: PreparedSubject,
+    oracle: Oracle,
+    settings: RunSettings,
+    notify: Notify,
+) -> tuple[ValidationReport, ...]:
+    """A report on each diff, in order; one that is no patch of the subject does not apply."""
+    notify("phase", {"name": "validate"})
+    base = SourceTree(subject.workspace.pristine)
+    reports: dict[int, ValidationReport] = {}
+    patches: dict[int, Patch] = {}
+    for index, changes in enumerate(diffs):
+        try:
+            patches[index] = patch_from_diff(changes, base)
+        except PatchDoesNotApplyError as error:
+            reports[index] = ValidationReport(
+                Verdict.DOES_NOT_APPLY, Stage.APPLY, message=str(error)
+            )
+    with open_validator(subject, oracle, settings) as validator:
+        judged = Confirming(validator, notify, "validate").validate(list(patches.values()))
+    reports.update(zip(patches, judged, strict=True))
+    return tuple(reports[index] for index in range(len(diffs)))
 
 
 def open_validator(
@@ -162,11 +204,45 @@ def open_validator(
             jobs=settings.jobs,
             floor_s=settings.floor_s,
             factor=settings.factor,
+            confirmations=settings.confirmations,
             limits=subject.limits,
         ),
         can_protect=subject.sandbox.name != "process",
         likely=tuple(suspect.location.path for suspect in oracle.locations[:1]),
+        gate=IntegrityGate(
+            subject.sources,
+            Scope(subject.bug.source_globs, frozenset(oracle.baseline.durations_s)),
+            IntegritySettings(settings.allow_paths, parse_reaches(settings.allow_reaches)),
+        ),
+        staging=oracle.staging,
     )
+
+
+def reusing(
+    validator: StagedValidator,
+    subject: PreparedSubject,
+    settings: RunSettings,
+    outcomes: OutcomeStore | None,
+) -> PatchValidator:
+    """The entered validator, made to judge every program only once if the settings allow it."""
+    if not settings.cache:
+        return validator
+    limits = settings.model_dump(
+        mode="json",
+        include={"memory_mib", "test_timeout_s", "suite_timeout_s", "floor_s", "factor"}
+        | {"confirmations", "allow_paths", "allow_reaches"},
+    )
+    command, globs = subject.bug.test_command, subject.bug.source_globs
+    image = None if subject.image is None else image_id(subject.image)
+    scope = "\0".join(
+        (
+            subject.digest,
+            plan_scope(validator.plan),
+            environment_digest(command, subject.sandbox.name, image, limits | {"scope": globs}),
+        )
+    )
+    forms = NormalForms(subject.sources, subject.test_sources)
+    return CachingValidator(validator, forms, subject.sources, scope, outcomes)
 
 
 def search_settings(settings: RunSettings) -> SearchSettings:
@@ -185,9 +261,11 @@ def search_settings(settings: RunSettings) -> SearchSettings:
 class Confirming:
     """A validator that calls a patch plausible only after a clean run in a fresh sandbox."""
 
-    def __init__(self, validator: StagedValidator, notify: Notify) -> None:
+    def __init__(self, validator: PatchValidator, notify: Notify, phase: str = "search") -> None:
+        """`phase` is what goes on after a confirmation, as told to `notify`."""
         self._validator = validator
         self._notify = notify
+        self._phase = phase
 
     def validate(self, patches: Sequence[Patch]) -> Sequence[ValidationReport]:
         """See `PatchValidator.validate`."""
@@ -207,8 +285,12 @@ class Confirming:
     def _confirmed(self, patch: Patch, before: ValidationReport) -> ValidationReport:
         self._notify("phase", {"name": "confirm"})
         report = self._validator.confirm(patch)
-        self._notify("phase", {"name": "search"})
-        return replace(report, duration_s=before.duration_s + report.duration_s)
+        self._notify("phase", {"name": self._phase})
+        return replace(
+            report,
+            duration_s=before.duration_s + report.duration_s,
+            from_cache=before.from_cache and report.from_cache,
+        )
 
 
 def rank(result: SearchResult, sources: Mapping[str, str]) -> tuple[RankedPatch, ...]:

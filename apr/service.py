@@ -14,14 +14,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apr.core.bug import Bug
+from apr.core.diff import FileChange
 from apr.core.errors import AprError, BadInputError, LeaseLostError
 from apr.core.location import SuspiciousLocation
 from apr.core.oracle import Oracle
 from apr.core.ports import RunStore
-from apr.core.report import Baseline
+from apr.core.report import Baseline, ValidationReport
 from apr.core.run import Budget, RepairRun, RunStatus, Usage
 from apr.core.tree import SearchTree
-from apr.repair import Known, Notify, OpenProposer, Repair, measure_oracle, repair
+from apr.repair import Known, Notify, OpenProposer, Repair, judge_diffs, measure_oracle, repair
 from apr.search.loop import SearchStep, StopReason
 from apr.settings import RunSettings
 from apr.storage.oracle import decode_oracle, encode_oracle
@@ -39,6 +40,14 @@ class Localization:
     baseline: Baseline
     locations: tuple[SuspiciousLocation, ...]
     sources: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The baseline, and a report on each patch that was given, in order."""
+
+    baseline: Baseline
+    reports: tuple[ValidationReport, ...]
 
 
 class Service:
@@ -117,6 +126,8 @@ class Service:
                 known,
                 _Saver(self.store, run, notify),
                 notify,
+                self.store,
+                lambda measured: self._save_oracle(run.id, measured),
             )
 
     def _oracle(
@@ -125,7 +136,7 @@ class Service:
         saved = self.store.load_artifact(run.id, ORACLE)
         if saved is None:
             oracle = measure_oracle(run.bug, subject, settings, notify)
-            self.store.save_artifact(run.id, ORACLE, encode_oracle(oracle))
+            self._save_oracle(run.id, oracle)
             return oracle
         oracle = decode_oracle(saved)
         if oracle.subject_digest != subject.digest:
@@ -133,6 +144,9 @@ class Service:
                 f"{run.bug.subject} has changed since run {run.id} began; start a new run"
             )
         return oracle
+
+    def _save_oracle(self, run_id: str, oracle: Oracle) -> None:
+        self.store.save_artifact(run_id, ORACLE, encode_oracle(oracle))
 
     @contextmanager
     def _lease(self, run_id: str) -> Iterator[None]:
@@ -171,6 +185,27 @@ class Service:
             oracle = measure_oracle(bug, subject, settings, notify)
         notify("phase", {"name": "done"})
         return Localization(oracle.baseline, oracle.locations, subject.sources)
+
+    def validate(
+        self,
+        bug: Bug,
+        settings: RunSettings,
+        diffs: Sequence[Sequence[FileChange]],
+        listener: ProgressListener | None = None,
+    ) -> Validation:
+        """Judge diffs as a run judges its candidates; nothing is stored.
+
+        Raises:
+            AprError: when the subject's tests cannot be run, or show no bug.
+        """
+        notify = listener or _silent
+        notify("phase", {"name": "copy"})
+        with prepare_subject(bug, settings) as subject:
+            _announce(subject, notify)
+            oracle = measure_oracle(bug, subject, settings, notify)
+            reports = judge_diffs(diffs, subject, oracle, settings, notify)
+        notify("phase", {"name": "done"})
+        return Validation(oracle.baseline, reports)
 
     def get_run(self, prefix: str) -> RepairRun:
         """The run whose id starts so.

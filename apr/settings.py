@@ -20,7 +20,7 @@ def default_data_dir() -> Path:
 
 
 class AppSettings(BaseSettings):
-    """Where this installation keeps its data; read from `APR_*` environment variables."""
+    """What is particular to this installation; read from `APR_*` environment variables."""
 
     model_config = SettingsConfigDict(env_prefix="APR_", extra="ignore", frozen=True)
 
@@ -29,6 +29,18 @@ class AppSettings(BaseSettings):
 
     database_url: str | None = None
     """Any SQLAlchemy URL; None: SQLite in `data_dir`."""
+
+    sandbox_disk_mib: int = Field(default=20 * 1024, ge=0)
+    """Disk that the images made here may take, in MiB; the least recently used go first."""
+
+    wheels: Path | None = None
+    """Folder of wheels for building environments, besides what pip is configured to use."""
+
+    build_network: str | None = None
+    """Docker network of builds; None: the engine's bridge, or this machine's own without one."""
+
+    build_timeout_s: int = Field(default=1800, ge=1)
+    """Wall-clock seconds that building one image may take."""
 
     @property
     def store_url(self) -> str:
@@ -114,7 +126,8 @@ class RunSettings(BaseModel):
     """Which sandbox runs the subject; auto: the strongest one that works here."""
 
     image: str | None = None
-    """Docker image with the subject's environment; None: no Docker."""
+    """Docker image with the subject's environment, or where it comes from, as
+    `validation.sandbox.images` has it; None: no Docker."""
 
     memory_mib: int = Field(default=2048, ge=64)
     """Memory that one sandbox may use, in MiB."""

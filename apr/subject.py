@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +12,18 @@ from apr.core.bug import Bug, RunnerKind
 from apr.core.errors import BadInputError
 from apr.core.ports import Sandbox
 from apr.core.scope import is_test_path, source_paths
-from apr.settings import RunSettings
+from apr.settings import AppSettings, RunSettings
 from validation.runners.base import RunLimits, TestRunner
 from validation.runners.detect import make_runner
 from validation.runners.python import toolbox
 from validation.runners.session import HARNESS_ROOT
+from validation.sandbox.images.build import BuildSettings
+from validation.sandbox.images.request import mount_in_image
+from validation.sandbox.images.resolve import ImageSettings, subject_image
 from validation.sandbox.interpreter import python_readable_paths
 from validation.sandbox.policy import SandboxPolicy
 from validation.sandbox.select import open_sandbox
+from validation.temporary import temporary_folder
 from validation.workspace import SourceTree, Workspace, copy_subject
 
 SUFFIXES = (".py", ".java", ".js", ".mjs", ".cjs", ".jsx", ".c", ".h")
@@ -33,7 +36,7 @@ class PreparedSubject:
 
     `sources` are the files a patch may touch, `test_sources` the tests, both by relative path;
     `skipped` are source files left out because they are no UTF-8 text. `digest` identifies the
-    content of the copy.
+    content of the copy, `image` the container's image if there is one.
     """
 
     workspace: Workspace
@@ -44,6 +47,7 @@ class PreparedSubject:
     test_sources: Mapping[str, str]
     skipped: tuple[str, ...]
     digest: str
+    image: str | None = None
 
 
 @contextmanager
@@ -57,12 +61,15 @@ def prepare_subject(bug: Bug, settings: RunSettings) -> Iterator[PreparedSubject
     subject = Path(bug.subject)
     if not subject.is_dir():
         raise BadInputError(f"there is no folder {bug.subject}")
-    with tempfile.TemporaryDirectory(prefix="apr-subject-", ignore_cleanup_errors=True) as folder:
-        root = Path(folder) / (subject.name or "subject")
+    with (
+        _open_image(bug, settings) as image,
+        temporary_folder("subject") as folder,
+        closing(open_sandbox(settings.sandbox, make_policy(bug, settings), image)) as sandbox,
+    ):
+        root = folder / (subject.name or "subject")
         copy_subject(subject, root)
-        original = Path(folder) / "original"
+        original = folder / "original"
         copy_subject(root, original)
-        sandbox = open_sandbox(settings.sandbox, make_policy(bug, settings), settings.image)
         files = SourceTree(root)
         names = list(files)
         paths = source_paths(names, bug.source_globs, SUFFIXES)
@@ -80,7 +87,26 @@ def prepare_subject(bug: Bug, settings: RunSettings) -> Iterator[PreparedSubject
             test_sources=_test_sources(files, names),
             skipped=tuple(path for path in readable if path not in sources),
             digest=_digest(original, names),
+            image=image,
         )
+
+
+@contextmanager
+def _open_image(bug: Bug, settings: RunSettings) -> Iterator[str | None]:
+    if settings.image is None:
+        yield None
+        return
+    with subject_image(settings.image, Path(bug.subject), image_settings(AppSettings())) as image:
+        yield image
+
+
+def image_settings(settings: AppSettings) -> ImageSettings:
+    """How this installation builds and keeps images."""
+    return ImageSettings(
+        settings.data_dir / "images",
+        settings.sandbox_disk_mib,
+        BuildSettings(settings.wheels, settings.build_network, settings.build_timeout_s),
+    )
 
 
 def make_policy(bug: Bug, settings: RunSettings) -> SandboxPolicy:
@@ -97,7 +123,7 @@ def make_policy(bug: Bug, settings: RunSettings) -> SandboxPolicy:
     return SandboxPolicy(
         memory_mib=settings.memory_mib,
         readable_paths=readable,
-        mount_at=bug.subject,
+        mount_at=mount_in_image(settings.image, bug.subject),
         limit_address_space=bug.test_command.kind is not RunnerKind.COMMAND,
     )
 

@@ -39,7 +39,7 @@ from apr.core.ports import RepairContext
 from apr.core.report import ValidationReport, Verdict
 from apr.core.tree import SearchNode
 from apr.datasets import quixbugs
-from apr.repair import Confirming, measure_oracle, open_validator
+from apr.repair import measure_oracle, open_validator
 from apr.settings import RunSettings
 from apr.subject import PreparedSubject, prepare_subject
 
@@ -54,11 +54,12 @@ PROGRAMS = (
 
 @dataclass
 class Side:
-    """One side's part in one subject: what it took to start, and each patch's seconds."""
+    """One side's part in one subject: seconds for its start, each patch, and its confirmation."""
 
     name: str
     start_s: float = 0.0
     seconds: list[float] = field(default_factory=list)
+    confirming_s: list[float] = field(default_factory=list)
     verdicts: list[Verdict | None] = field(default_factory=list)
 
 
@@ -74,10 +75,10 @@ class Measured:
     def hanging(self) -> list[int]:
         return [n for n, verdict in enumerate(self.sides[0].verdicts) if verdict is None]
 
-    def running_s(self, side: Side) -> float:
-        """Seconds of the patches that do not hang."""
+    def kept(self, seconds: Sequence[float]) -> float:
+        """The sum over the patches that do not hang."""
         hanging = set(self.hanging)
-        return sum(s for n, s in enumerate(side.seconds) if n not in hanging)
+        return sum(s for n, s in enumerate(seconds) if n not in hanging)
 
     def differing(self, side: Side) -> list[int]:
         """The patches on which a side and the usual harness do not agree."""
@@ -98,15 +99,19 @@ class Pool:
         self.bug = bug
         self.subject: PreparedSubject = stack.enter_context(prepare_subject(bug, settings))
         self.oracle: Oracle = measure_oracle(bug, self.subject, settings, silent)
-        validator = stack.enter_context(open_validator(self.subject, self.oracle, settings))
-        self._validator = Confirming(validator, silent)
+        self._validator = stack.enter_context(open_validator(self.subject, self.oracle, settings))
         self.start_s = time.perf_counter() - started
 
-    def judge(self, patch: Patch) -> tuple[ValidationReport, float]:
+    def judge(self, patch: Patch) -> tuple[ValidationReport, float, float]:
+        """The report as a search gets it, the seconds to it, and those of a confirmation."""
         started = time.perf_counter()
         [report] = self._validator.validate([patch])
+        seconds, confirming_s = time.perf_counter() - started, 0.0
+        if report.is_plausible:
+            report = self._validator.confirm(patch)
+            confirming_s = time.perf_counter() - started - seconds
         self._validator.learn([report])
-        return report, time.perf_counter() - started
+        return report, seconds, confirming_s
 
 
 def silent(kind: str, data: Any) -> None:
@@ -118,7 +123,7 @@ def main() -> int:
     rows: list[Measured] = []
     with ExitStack() as stack:
         records = stack.enter_context(arguments.records.open("w")) if arguments.records else None
-        print(head(arguments.sides), flush=True)
+        print(head(), flush=True)
         for bug, count in subjects(arguments, stack):
             rows.append(measure(bug, count, arguments, records))
             print(render(rows[-1]), flush=True)
@@ -159,10 +164,11 @@ def measure(
             for side in (*sides[turn:], *sides[:turn]):
                 if side.name == USUAL:
                     seen: Judged | ValidationReport = usual.judge(patch, first.oracle.baseline)
-                    seconds = seen.seconds
+                    seconds, confirming_s = seen.seconds, 0.0
                 else:
-                    seen, seconds = pools[side.name].judge(patch)
+                    seen, seconds, confirming_s = pools[side.name].judge(patch)
                 side.seconds.append(seconds)
+                side.confirming_s.append(confirming_s)
                 side.verdicts.append(seen.verdict)
                 if records is not None:
                     record(records, bug, number, patch, first, side, seen)
@@ -254,43 +260,52 @@ def total(rows: Sequence[Measured]) -> Measured:
                 column[0].name,
                 sum(side.start_s for side in column),
                 [s for side in column for s in side.seconds],
+                [s for side in column for s in side.confirming_s],
                 [v for side in column for v in side.verdicts],
             )
         )
     return Measured("all small", [patch for row in rows for patch in row.patches], joined)
 
 
-def head(sides: Sequence[str]) -> str:
-    cells = ["subject", "candidates", "hanging", "usual /s"]
-    for side in sides:
-        cells += [f"{side} /s", "ratio", "with start-up"]
-    cells.append("differing")
-    return f"| {' | '.join(cells)} |\n" + "|---" * len(cells) + "|"
+HEAD = (
+    *("subject", "side", "candidates", "hanging", "/s", "ratio", "confirmed", "s each"),
+    *("ratio with them", "start-up s", "ratio with all", "differing"),
+)
+
+
+def head() -> str:
+    return f"| {' | '.join(HEAD)} |\n" + "|---" * len(HEAD) + "|"
 
 
 def render(row: Measured) -> str:
-    """One line of the table. With start-up, everything from the copy to the first patch counts,
-    the baseline included, on both sides."""
-    usual, *pools = row.sides
-    running = len(row.patches) - len(row.hanging)
-    usual_s = row.running_s(usual)
-    cells = [row.name, str(len(row.patches)), str(len(row.hanging)), f"{running / usual_s:.2f}"]
-    for side in pools:
-        seconds = row.running_s(side)
-        with_start = (usual.start_s + usual_s) / (side.start_s + seconds)
-        cells += [f"{running / seconds:.1f}", f"{usual_s / seconds:.1f}", f"{with_start:.1f}"]
-    cells.append(str(sum(len(row.differing(side)) for side in pools)))
-    return f"| {' | '.join(cells)} |"
+    """One line of the table for each side; see the protocol for the columns."""
+    usual = row.sides[0]
+    count = len(row.patches) - len(row.hanging)
+    usual_s = row.kept(usual.seconds)
+    lines = []
+    for side in row.sides:
+        seconds, confirming_s = row.kept(side.seconds), row.kept(side.confirming_s)
+        confirmed = sum(s > 0 for s in side.confirming_s)
+        with_all = (usual.start_s + usual_s) / (side.start_s + seconds + confirming_s)
+        cells = (
+            *(row.name, side.name, len(row.patches), len(row.hanging), f"{count / seconds:.2f}"),
+            *(f"{usual_s / seconds:.1f}", confirmed),
+            f"{sum(side.confirming_s) / confirmed:.2f}" if confirmed else "",
+            f"{usual_s / (seconds + confirming_s):.1f}",
+            *(f"{side.start_s:.1f}", f"{with_all:.1f}", len(row.differing(side))),
+        )
+        lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
+    return "\n".join(lines)
 
 
 def report_verdicts(rows: Sequence[Measured]) -> None:
-    """Start-ups, the verdicts of each side, and every patch on which one differs."""
-    print("\n| subject | side | start-up s | verdicts |\n|---|---|---|---|")
+    """The verdicts of each side, and every patch on which one differs."""
+    print("\n| subject | side | verdicts |\n|---|---|---|")
     for row in rows:
         for side in row.sides:
             counts = Counter(str(verdict or "did not end") for verdict in side.verdicts)
             words = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
-            print(f"| {row.name} | {side.name} | {side.start_s:.1f} | {words} |")
+            print(f"| {row.name} | {side.name} | {words} |")
     for row in rows:
         for side in row.sides[1:]:
             for number in row.differing(side):

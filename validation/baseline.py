@@ -40,7 +40,7 @@ def reproduce(
 
     When these executions disagree on a test, `EXTRA_REPEATS` more tell how often it passes.
     The first execution leaves bytecode caches in the workspace, so that copies of it start
-    faster; whatever else the tests leave there is removed, and remembered in the baseline.
+    faster; whatever else the tests write stays in their sandbox, and is remembered.
 
     Raises:
         BadInputError: when there is no test, the test command cannot be started, or a trigger
@@ -62,9 +62,7 @@ def reproduce(
         executions += [runner.run(workspace.root, later)[0] for _ in range(EXTRA_REPEATS)]
     for execution in executions:
         _require_complete(execution, limits)
-    writes = bool(workspace.dirt())
-    if runner.can_select:
-        workspace.clean()
+    writes = any(execution.wrote for execution in executions)
     return Reproduction(make_baseline(bug, executions, writes), matrix)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -26,10 +27,24 @@ CACHE_NAMES = frozenset({"__pycache__", ".pytest_cache"})
 def copy_subject(subject: Path, target: Path) -> None:
     """Copy the subject's working tree, symlinks as symlinks, to the new folder `target`.
 
+    The copy is readable for the users of sandboxes, whatever the subject's own mode bits are.
+
     Raises:
         EnvironmentUnusableError: when a file cannot be read or the disk is full.
     """
     _copy(subject, target, _ignore)
+    make_readable(target)
+
+
+def make_readable(root: Path) -> None:
+    """Let everybody read a private copy of ours, and enter its folders."""
+    for folder, folders, files in os.walk(root):
+        for name in (".", *folders, *files):
+            path = Path(folder, name)
+            mode = path.lstat().st_mode
+            needed = 0o555 if stat.S_ISDIR(mode) or mode & stat.S_IXUSR else 0o444
+            if not stat.S_ISLNK(mode) and mode & needed != needed:
+                path.chmod(stat.S_IMODE(mode) | needed)
 
 
 def copy_workspace(pristine: Path, target: Path) -> None:
@@ -88,7 +103,7 @@ class SourceTree(Mapping[str, str]):
         return self._texts[path]
 
     def __iter__(self) -> Iterator[str]:
-        return (path for path, _ in _walk(self.root))
+        return _walk(self.root)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -132,39 +147,52 @@ class Workspace:
         """
         changed = patch.apply(self._texts)
         targets = {path: safe_path(self.root, path) for path in changed}
+        for path in patch.created:
+            self._check_free(path, patch.deleted)
         try:
+            for path in patch.deleted:
+                self._delete(targets[path])
             for path, text in changed.items():
-                self._write(targets[path], encode(text), path)
+                if text is not None:
+                    self._write(targets[path], encode(text), path)
             yield
         finally:
-            for path in targets:
+            # What was created goes first: it may lie where a folder or file has to come back.
+            for path in sorted(targets, key=lambda path: path not in patch.created):
                 self._restore(path)
+
+    def _check_free(self, path: str, deleted: Sequence[str]) -> None:
+        """Refuse to create a file where something is, or below a file, if it is not deleted."""
+        for parent in PurePosixPath(path).parents:
+            place = self.root / parent
+            if place.exists() and not place.is_dir() and parent.as_posix() not in deleted:
+                raise PatchDoesNotApplyError(f"the patch creates {path}, but {parent} is a file")
+        if (self.root / path).exists():
+            raise PatchDoesNotApplyError(f"the patch creates {path}, which is a folder")
+
+    def _delete(self, target: Path) -> None:
+        try:
+            target.unlink()
+        except OSError as error:
+            raise EnvironmentUnusableError(f"cannot delete {target}: {error.strerror}") from error
 
     def _write(self, target: Path, data: bytes, path: str) -> None:
         try:
-            target.chmod(target.stat().st_mode | stat.S_IWUSR)
+            if target.exists():
+                target.chmod(target.stat().st_mode | stat.S_IWUSR)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
         except OSError as error:
             raise EnvironmentUnusableError(f"cannot write {target}: {error.strerror}") from error
         # Bytecode caches compare whole seconds and sizes: never look like the original.
-        original = safe_path(self.pristine, path).stat().st_mtime
+        source = safe_path(self.pristine, path)
+        original = source.stat().st_mtime if source.is_file() else 0.0
         moment = max(time.time(), original + 2)
         os.utime(target, (moment, moment))
 
-    def dirt(self) -> list[str]:
-        """Paths that differ from the pristine copy, caches aside."""
-        ours, theirs = dict(_walk(self.root)), dict(_walk(self.pristine))
-        return sorted(
-            path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path)
-        )
-
-    def clean(self) -> None:
-        """Undo everything that tests did to the folder."""
-        for path in self.dirt():
-            self._restore(path)
-
     def _restore(self, path: str) -> None:
-        """Put one file back as it was, following no link that the tests may have planted."""
+        """Put one file back as it was."""
         try:
             folder = self.root
             for part in PurePosixPath(path).parts[:-1]:
@@ -176,8 +204,17 @@ class Workspace:
             _remove(target)
             if source.is_symlink() or source.is_file():
                 shutil.copy2(source, target, follow_symlinks=False)
+            else:
+                self._remove_new_folder(path)
         except OSError as error:
             raise EnvironmentUnusableError(f"cannot restore {path}: {error}") from error
+
+    def _remove_new_folder(self, path: str) -> None:
+        """Remove the outermost folder on the way to `path` that was made for it, if one was."""
+        for parent in reversed(PurePosixPath(path).parents):
+            if not (self.pristine / parent).is_dir():
+                _remove(self.root / parent)
+                return
 
 
 def _remove(path: Path) -> None:
@@ -187,13 +224,28 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _walk(root: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:
-    """Every file with what tells a change: mode, size and modification time in ns."""
+def store_bytecode(root: Path, caches: Mapping[str, bytes]) -> None:
+    """Write bytecode caches that came out of a sandbox, by relative path, into `root`.
+
+    Whatever is not the new cache of a folder that exists is passed over: its sender is not to be
+    trusted with any other file.
+    """
+    for path, data in caches.items():
+        pure = PurePosixPath(path)
+        if pure.parent.name != "__pycache__" or pure.suffix != ".pyc":
+            continue
+        with contextlib.suppress(OSError, PatchDoesNotApplyError):
+            target = safe_path(root, path)
+            if target.parent.parent.is_dir() and not target.exists():
+                target.parent.mkdir(exist_ok=True)
+                target.write_bytes(data)
+
+
+def _walk(root: Path) -> Iterator[str]:
+    """Every file and link, caches aside, by relative path."""
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if name not in CACHE_NAMES)
         base = Path(folder)
         links = [name for name in folders if (base / name).is_symlink()]
         for name in [*sorted(files), *links]:
-            info = (base / name).lstat()
-            relative = (base / name).relative_to(root).as_posix()
-            yield relative, (info.st_mode, info.st_size, info.st_mtime_ns)
+            yield (base / name).relative_to(root).as_posix()

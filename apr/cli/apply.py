@@ -1,4 +1,4 @@
-"""Writes a patch into the user's own files: all of it or nothing, and only what was searched."""
+"""Writes a patch into the user's own files: all of it or nothing, and only what was judged."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ def check_writable(subject: Path) -> None:
         raise BadInputError(f"--apply cannot write to {subject}: permission denied")
 
 
-def plan_changes(patch: Patch, diff: str, sources: Mapping[str, str]) -> dict[str, str]:
-    """The new texts of the files, provided that the patch still makes the very change of `diff`.
+def plan_changes(patch: Patch, diff: str, sources: Mapping[str, str]) -> dict[str, str | None]:
+    """The new texts, provided that the patch still makes the very change of `diff`.
 
-    The context lines of `diff` are compared too, since an insertion has no old line to check.
+    None stands for a file that is deleted. The context lines of `diff` are compared too, since an
+    insertion has no old line to check.
 
     Raises:
         PatchDoesNotApplyError: when the files have changed since.
@@ -57,11 +58,31 @@ def apply_patch(subject: Path, patch: Patch, diff: str) -> tuple[str, ...]:
     changes = plan_changes(patch, diff, SourceTree(subject))
     targets = {safe_path(subject, path): text for path, text in changes.items()}
     with contextlib.ExitStack() as staged:
-        ready: list[tuple[Path, Path]] = []
+        ready: list[tuple[Path | None, Path]] = []
         for target, text in targets.items():
-            ready.append((_stage(target, encode(text), staged), target))
+            if text is None:
+                ready.append((None, target))
+            else:
+                _make_folders(target, staged)
+                ready.append((_stage(target, encode(text), staged), target))
         _replace_all(ready, staged)
     return tuple(changes)
+
+
+def _make_folders(target: Path, staged: contextlib.ExitStack) -> None:
+    """Make the folders that the file needs; those that nothing came into vanish again."""
+    missing = [folder for folder in target.parents if not folder.exists()]
+    for folder in reversed(missing):
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise _unwritable(target, error) from error
+        staged.callback(_remove_empty, folder)
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _stage(target: Path, data: bytes, staged: contextlib.ExitStack) -> Path:
@@ -71,23 +92,43 @@ def _stage(target: Path, data: bytes, staged: contextlib.ExitStack) -> Path:
         staged.callback(Path(name).unlink, missing_ok=True)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        shutil.copymode(target, name)
+        if target.exists():
+            shutil.copymode(target, name)
+        else:
+            Path(name).chmod(0o666 & ~_umask())
     except OSError as error:
         raise _unwritable(target, error) from error
     return Path(name)
 
 
-def _replace_all(ready: list[tuple[Path, Path]], staged: contextlib.ExitStack) -> None:
-    done: list[tuple[Path, bytes]] = []
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _replace_all(ready: list[tuple[Path | None, Path]], staged: contextlib.ExitStack) -> None:
+    """Put every new version in its place, or (None) delete the file; undo it all if one fails."""
+    done: list[tuple[Path, bytes | None]] = []
     for new, target in ready:
         try:
-            before = target.read_bytes()
-            new.replace(target)
+            before = target.read_bytes() if target.exists() else None
+            if new is None:
+                target.unlink()
+            else:
+                new.replace(target)
         except OSError as error:
             for written, original in done:
-                _stage(written, original, staged).replace(written)
+                _put_back(written, original, staged)
             raise _unwritable(target, error) from error
         done.append((target, before))
+
+
+def _put_back(target: Path, original: bytes | None, staged: contextlib.ExitStack) -> None:
+    if original is None:
+        target.unlink()
+    else:
+        _stage(target, original, staged).replace(target)
 
 
 def _unwritable(target: Path, error: OSError) -> BadInputError:

@@ -211,7 +211,7 @@ def judge(details: RunDetails, dataset: Dataset, settings: RunSettings) -> Compa
     if reference is None or node is None:
         return None
     sources = SourceTree(Path(bug.subject))
-    patched = {reference.path: sources[reference.path], **node.patch.apply(sources)}
+    patched = {reference.path: sources[reference.path], **node.patch.apply_edits(sources)}
     return compare_programs(
         patched[reference.path],
         reference.source,

@@ -11,6 +11,7 @@ from apr.cli import options as o
 from apr.cli.apply import apply_patch, check_writable
 from apr.cli.execution import choose_format, execute, exit_code, report
 from apr.cli.groups import grouped
+from apr.cli.images import choose_image, make_ready
 from apr.cli.model_options import ModelOptions
 from apr.cli.output import PatchFormat, check_output, err_console
 from apr.cli.request import SubjectRequest, make_bug, make_settings, open_service
@@ -42,6 +43,8 @@ def fix(
     seed: o.SeedOption = 0,
     sandbox: o.SandboxOption = o.Sandbox.AUTO,
     image: o.ImageOption = None,
+    dockerfile: o.DockerfileOption = None,
+    base_image: o.BaseImageOption = None,
     memory: o.MemoryOption = 2048,
     jobs: o.JobsOption = None,
     form: o.PatchFormatOption = None,
@@ -61,8 +64,9 @@ def fix(
     """
     chosen = choose_format(form, json=json, output=output)
     check_output(output)
+    request = choose_image(image, dockerfile, base_image, sandbox)
     described = SubjectRequest(
-        path, test, _tuple(test_id), _tuple(source), python, _tuple(junit), issue, name, image
+        path, test, _tuple(test_id), _tuple(source), python, _tuple(junit), issue, name, request
     )
     bug = make_bug(described)
     if apply:
@@ -71,7 +75,7 @@ def fix(
         formula=formula,
         locations=_tuple(location),
         sandbox=sandbox.value,
-        image=image,
+        image=request,
         memory_mib=memory,
         jobs=jobs,
         repeats=repeats,
@@ -82,6 +86,7 @@ def fix(
         **language_model.settings(),
     )
     budget = language_model.budget(candidates, seconds)
+    make_ready(request, bug, quiet=quiet)
     service = open_service()
     submitted = service.submit_run(bug, settings, budget, seed)
     run = execute(service, submitted.id, quiet=quiet)

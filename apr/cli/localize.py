@@ -14,6 +14,7 @@ from rich.text import Text
 from apr.cli import options as o
 from apr.cli.details import baseline_document, location_document
 from apr.cli.heatmap import render_heatmap, render_table
+from apr.cli.images import choose_image, make_ready
 from apr.cli.output import Format, emit_json, emit_rich
 from apr.cli.progress import reporting
 from apr.cli.request import SubjectRequest, make_bug, make_settings, open_service
@@ -40,6 +41,8 @@ def localize(
     formula: o.FormulaOption = "ochiai",
     sandbox: o.SandboxOption = o.Sandbox.AUTO,
     image: o.ImageOption = None,
+    dockerfile: o.DockerfileOption = None,
+    base_image: o.BaseImageOption = None,
     memory: o.MemoryOption = 2048,
     top: Annotated[
         int,
@@ -54,6 +57,7 @@ def localize(
     quiet: o.QuietOption = False,
 ) -> None:
     """Rank the places where the fault may be, and show them in the source."""
+    request = choose_image(image, dockerfile, base_image, sandbox)
     bug = make_bug(
         SubjectRequest(
             path,
@@ -62,18 +66,19 @@ def localize(
             tuple(source or ()),
             python,
             tuple(junit or ()),
-            image=image,
+            image=request,
         )
     )
     settings = make_settings(
         formula=formula,
         locations=tuple(location or ()),
         sandbox=sandbox.value,
-        image=image,
+        image=request,
         memory_mib=memory,
         repeats=repeats,
         test_timeout_s=test_timeout,
     )
+    make_ready(request, bug, quiet=quiet)
     with reporting(quiet=quiet) as listener:
         found = open_service().localize(bug, settings, listener)
     ranking = rank_functions(found.locations) if level is Level.FUNCTION else found.locations

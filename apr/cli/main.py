@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from apr import __version__
-from apr.cli import bench, doctor, fix, localize, runs, tree
+from apr.cli import bench, doctor, fix, localize, runs, sandbox, tree, validate
 from apr.cli.guard import complain, guarded
 
 REPAIR, LOOK, MACHINE, BENCHMARKS = "Repair", "Look", "Machine", "Benchmarks"
@@ -73,6 +73,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("fix", REPAIR, fix.fix),
     ("resume", REPAIR, runs.resume),
     ("localize", REPAIR, localize.localize),
+    ("validate", REPAIR, validate.validate),
     ("runs", LOOK, runs.list_runs),
     ("show", LOOK, runs.show),
     ("tree", LOOK, tree.tree),
@@ -88,6 +89,7 @@ def _help(function: Callable[..., None]) -> str:
 
 for _name, _panel, _function in COMMANDS:
     app.command(_name, help=_help(_function), rich_help_panel=_panel)(_function)
+app.add_typer(sandbox.app, name="sandbox", rich_help_panel=MACHINE)
 app.add_typer(bench.app, name="bench", rich_help_panel=BENCHMARKS)
 
 

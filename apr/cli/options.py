@@ -136,7 +136,28 @@ ImageOption = Annotated[
         "--image",
         metavar="IMAGE",
         rich_help_panel=SANDBOX,
-        help="Docker image that has the project's dependencies.",
+        help="Docker image that has the project's dependencies. [bold]auto[/]: built from its"
+        " dependency files; [bold]dockerfile[/]: from its Dockerfile; [bold]swebench:ID[/]: the"
+        " one published for that instance.",
+    ),
+]
+DockerfileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--dockerfile",
+        metavar="FILE",
+        readable=False,
+        rich_help_panel=SANDBOX,
+        help="Build the image from this Dockerfile, with the project as its context.",
+    ),
+]
+BaseImageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--base-image",
+        metavar="IMAGE",
+        rich_help_panel=SANDBOX,
+        help="What --image auto builds on. Default: the official image of the language.",
     ),
 ]
 MemoryOption = Annotated[

@@ -20,13 +20,14 @@ from apr.cli.text import count, duration, one_line, shorten
 
 HEARTBEAT_S = 15.0
 REFRESH_PER_SECOND = 8
-SILENT = frozenset({"copy", "search", "confirm", "done"})
+SILENT = frozenset({"copy", "search", "validate", "confirm", "done"})
 
 PHASES = {
     "copy": "copying the subject",
     "reproduce": "running the tests",
     "localize": "localizing the fault",
     "search": "searching",
+    "validate": "judging the patches",
     "confirm": "confirming a patch in a fresh sandbox",
     "done": "done",
 }

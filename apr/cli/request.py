@@ -51,7 +51,7 @@ def make_bug(request: SubjectRequest) -> Bug:
     command = detect_command(
         subject,
         request.test,
-        python=request.python,
+        python=_python(request),
         junit=request.junit,
         in_image=request.image is not None,
     )
@@ -73,7 +73,7 @@ def _bug_of_file(request: SubjectRequest) -> Bug:
     if request.test or request.junit:
         raise BadInputError(f"{request.path} names its own test command: drop --test and --junit")
     in_image = request.image is not None
-    bug = load_bug(request.path, find_python(request.path.parent, request.python, in_image))
+    bug = load_bug(request.path, find_python(request.path.parent, _python(request), in_image))
     return replace(
         bug,
         trigger_tests=tuple(TestId(test) for test in request.test_ids) or bug.trigger_tests,
@@ -81,6 +81,14 @@ def _bug_of_file(request: SubjectRequest) -> Bug:
         base_commit=read_commit(Path(bug.subject)),
         name=request.name or bug.name,
     )
+
+
+def _python(request: SubjectRequest) -> str | None:
+    from validation.sandbox.images.request import python_in_image
+
+    if request.python is None and request.image is not None:
+        return python_in_image(request.image)
+    return request.python
 
 
 def check_subject(path: Path) -> Path:

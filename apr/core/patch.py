@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from apr.core.diff.names import quote_name
 from apr.core.errors import PatchDoesNotApplyError
 
 NO_NEWLINE = "\\ No newline at end of file"
@@ -32,14 +33,29 @@ class Hunk:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """An ordered tuple of hunks against one base; the empty patch is the base itself."""
+    """An ordered tuple of hunks against one base; the empty patch is the base itself.
+
+    `created` are files that the base lacks: their hunks fill them, and an empty one has none.
+    `deleted` are files that go: their hunks remove every line. A renamed file is both.
+    """
 
     hunks: tuple[Hunk, ...] = ()
+    created: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
         """The files touched, each once, in order."""
-        return tuple(dict.fromkeys(hunk.path for hunk in self.hunks))
+        edited = (hunk.path for hunk in self.hunks)
+        return tuple(dict.fromkeys((*edited, *self.created, *self.deleted)))
+
+    def only(self, path: str) -> Patch:
+        """What the patch does to one file."""
+        return Patch(
+            tuple(hunk for hunk in self.hunks if hunk.path == path),
+            tuple(each for each in self.created if each == path),
+            tuple(each for each in self.deleted if each == path),
+        )
 
     @property
     def digest(self) -> str:
@@ -49,20 +65,42 @@ class Patch:
             for part in (hunk.path, str(hunk.first), "".join(hunk.old), "".join(hunk.new)):
                 data = part.encode("utf-8", "surrogateescape")
                 sha.update(b"%d:" % len(data) + data)
+        # Nothing is added for patches that only edit, whose digests are stored already.
+        for sign, paths in ((b"+", self.created), (b"-", self.deleted)):
+            for path in sorted(paths):
+                data = path.encode("utf-8", "surrogateescape")
+                sha.update(sign + b"%d:" % len(data) + data)
         return sha.hexdigest()
 
-    def apply(self, base: Mapping[str, str]) -> dict[str, str]:
-        """The patched texts of the touched files only.
+    def apply(self, base: Mapping[str, str]) -> dict[str, str | None]:
+        """The patched texts of the touched files only; None: the file is gone.
 
         Raises:
-            PatchDoesNotApplyError: when a file is absent or its lines differ from a hunk's `old`.
+            PatchDoesNotApplyError: when a file is absent, or there already, or its lines differ
+                from a hunk's `old`.
         """
         return {path: self._apply_file(path, base) for path in self.paths}
 
-    def _apply_file(self, path: str, base: Mapping[str, str]) -> str:
+    def apply_edits(self, base: Mapping[str, str]) -> dict[str, str]:
+        """The patched texts of the touched files that are there afterwards; see `apply`."""
+        return {path: text for path, text in self.apply(base).items() if text is not None}
+
+    def _apply_file(self, path: str, base: Mapping[str, str]) -> str | None:
+        if path in self.created:
+            if path in base:
+                raise PatchDoesNotApplyError(f"the patch creates {path}, which exists already")
+            return self._apply_hunks(path, "")
         if path not in base:
             raise PatchDoesNotApplyError(f"the patch touches {path}, which the subject lacks")
-        lines = split_lines(base[path])
+        text = self._apply_hunks(path, base[path])
+        if path not in self.deleted:
+            return text
+        if text:
+            raise PatchDoesNotApplyError(f"the patch deletes {path}, but not all of its lines")
+        return None
+
+    def _apply_hunks(self, path: str, text: str) -> str:
+        lines = split_lines(text)
         for hunk in sorted((h for h in self.hunks if h.path == path), reverse=True):
             start = hunk.first - 1
             if tuple(lines[start : start + len(hunk.old)]) != hunk.old or start > len(lines):
@@ -116,14 +154,32 @@ def _common_affixes(old: list[str], new: list[str]) -> tuple[int, int]:
 def render_diff(patch: Patch, base: Mapping[str, str], context: int = 3) -> str:
     """A unified diff with `a/` and `b/` prefixes that `git apply` accepts at the base."""
     changed = patch.apply(base)
-    parts: list[str] = []
-    for path in patch.paths:
-        old, new = split_lines(base[path]), split_lines(changed[path])
-        lines = list(
-            difflib.unified_diff(old, new, f"a/{path}", f"b/{path}", n=context, lineterm="\n")
-        )
-        if lines:
-            parts.append(f"diff --git a/{path} b/{path}\n")
-            for line in lines:
-                parts.append(line if line.endswith("\n") else f"{line}\n{NO_NEWLINE}\n")
+    return "".join(
+        _render_file(path, base.get(path) if path not in patch.created else None, text, context)
+        for path, text in changed.items()
+    )
+
+
+def _render_file(path: str, old: str | None, new: str | None, context: int) -> str:
+    """The part about one file; None stands for a file that is not there."""
+    if old == new:
+        return ""
+    names = [quote_name(side + path) for side in ("a/", "b/")]
+    parts = [f"diff --git {names[0]} {names[1]}\n"]
+    if old is None:
+        parts.append("new file mode 100644\n")
+    elif new is None:
+        parts.append("deleted file mode 100644\n")
+    # A tab tells where a name with spaces ends.
+    names = [f"{name}\t" if " " in path and not name.startswith('"') else name for name in names]
+    lines = difflib.unified_diff(
+        split_lines(old or ""),
+        split_lines(new or ""),
+        "/dev/null" if old is None else names[0],
+        "/dev/null" if new is None else names[1],
+        n=context,
+        lineterm="\n",
+    )
+    for line in lines:
+        parts.append(line if line.endswith("\n") else f"{line}\n{NO_NEWLINE}\n")
     return "".join(parts)

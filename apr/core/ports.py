@@ -145,9 +145,33 @@ class SandboxProcess(Protocol):
 
     def kill(self) -> None: ...
 
+    def wait(self, timeout_s: float) -> int:
+        """The exit status as the system tells it, once the process has ended.
+
+        What it writes to standard output meanwhile is read and forgotten.
+
+        Raises:
+            TimeoutError: when it has not ended in time.
+            SandboxDiedError: when it had to be ended, so that there is no status of its own.
+        """
+        ...
+
+    def collect(self, globs: Sequence[str], limit_bytes: int) -> Mapping[str, bytes]:
+        """End every process, then read the files that a writable start has made or changed.
+
+        Relative POSIX paths that match one of `globs`, which start at the workspace's folder,
+        to contents. Links are not followed; what goes beyond `limit_bytes` in all is left out.
+        """
+        ...
+
 
 class Sandbox(Protocol):
-    """Starts processes that cannot harm this machine; `name` says which kind."""
+    """Starts processes that cannot harm this machine; `name` says which kind.
+
+    The workspace, an absolute folder path, is never written. When `writable`, the process works
+    in a scratch copy of it, which vanishes, and the variable `APR_SOURCE` names the path at which
+    the live workspace can be read; else it sees the live workspace, which it cannot change.
+    """
 
     name: str
 
@@ -155,8 +179,24 @@ class Sandbox(Protocol):
         self, argv: Sequence[str], workspace: str, *, writable: bool, environment: Mapping[str, str]
     ) -> AbstractContextManager[SandboxProcess]: ...
 
+    def close(self) -> None:
+        """End everything that is kept warm between starts."""
+        ...
 
-class RunStore(Protocol):
+
+class OutcomeStore(Protocol):
+    """Keeps verdicts for later runs, by a key that says all that they depend on."""
+
+    def load_outcomes(self, keys: Sequence[str]) -> Mapping[str, ValidationReport]:
+        """Those of the verdicts that are known."""
+        ...
+
+    def save_outcomes(self, reports: Mapping[str, ValidationReport]) -> None:
+        """Keep verdicts by their keys, SHA-256 in hexadecimal; the least used may be forgotten."""
+        ...
+
+
+class RunStore(OutcomeStore, Protocol):
     """Keeps runs, nodes, reports and events. Every method is one transaction."""
 
     def create_run(self, run: RepairRun) -> None: ...

@@ -69,7 +69,7 @@ class Execution:
     `build_error` says why the program under test does not compile; empty when it does.
     `left_over` counts the tests that were collected and never got an outcome.
     `tampering` is a sentence that says how the code under test worked on its own referee; empty
-    when nothing shows that it did.
+    when nothing shows that it did. `wrote` names some of the paths that the tests changed.
     """
 
     results: tuple[TestResult, ...]
@@ -81,6 +81,7 @@ class Execution:
     build_error: str = ""
     left_over: int = 0
     tampering: str = ""
+    wrote: tuple[str, ...] = ()
 
     def outcomes(self) -> dict[TestId, TestOutcome]:
         """The outcome of each reported test."""

@@ -23,9 +23,10 @@ Document = dict[str, Any]
 
 
 def encode_patch(patch: Patch) -> Document:
-    """The hunks as `[path, first, old, new]`."""
+    """The hunks as `[path, first, old, new]`; the files created and deleted, if there are any."""
     hunks = [[h.path, h.first, list(h.old), list(h.new)] for h in patch.hunks]
-    return {"v": VERSION, "hunks": hunks}
+    files = {"created": list(patch.created), "deleted": list(patch.deleted)}
+    return {"v": VERSION, "hunks": hunks, **{name: paths for name, paths in files.items() if paths}}
 
 
 def decode_patch(document: Mapping[str, Any]) -> Patch:
@@ -34,7 +35,9 @@ def decode_patch(document: Mapping[str, Any]) -> Patch:
     return Patch(
         tuple(
             Hunk(path, first, tuple(old), tuple(new)) for path, first, old, new in document["hunks"]
-        )
+        ),
+        tuple(document.get("created", ())),
+        tuple(document.get("deleted", ())),
     )
 
 

@@ -43,6 +43,7 @@ class InMemoryRunStore:
     def __init__(self, clock: rules.Clock = rules.utc_now) -> None:
         self._clock = clock
         self._records: dict[str, _Record] = {}
+        self._outcomes: dict[str, ValidationReport] = {}
         self._lock = RLock()
 
     def create_run(self, run: RepairRun) -> None:
@@ -136,6 +137,14 @@ class InMemoryRunStore:
     def load_artifact(self, run_id: str, name: str) -> bytes | None:
         with self._lock:
             return self._record(run_id).artifacts.get(name)
+
+    def load_outcomes(self, keys: Sequence[str]) -> Mapping[str, ValidationReport]:
+        with self._lock:
+            return {key: self._outcomes[key] for key in keys if key in self._outcomes}
+
+    def save_outcomes(self, reports: Mapping[str, ValidationReport]) -> None:
+        with self._lock:
+            self._outcomes.update(reports)
 
     def append_event(self, run_id: str, kind: str, data: Mapping[str, Any]) -> RunEvent:
         """The event with its number: 1, 2, 3… without a gap.

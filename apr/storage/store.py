@@ -14,7 +14,7 @@ from sqlalchemy import insert as plain_insert
 from apr.core.report import ValidationReport
 from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Usage
 from apr.core.tree import SearchNode, SearchTree
-from apr.storage import codec, rows, rules
+from apr.storage import codec, outcomes, rows, rules
 from apr.storage.engine import reading, writing
 from apr.storage.tables import (
     ArtifactRow,
@@ -32,6 +32,7 @@ from apr.storage.upsert import insert, upsert
 
 _NODE_UPDATES = ("prior", "visits", "total_value", "reward", "exhausted", "report_from_cache")
 _REPORT_KEY = ("run_id", "patch_digest")
+OUTCOMES_PER_CHECK = 500
 
 
 class SqlRunStore:
@@ -41,9 +42,18 @@ class SqlRunStore:
     database refuses. `clock` returns an aware time and decides which leases have expired.
     """
 
-    def __init__(self, engine: Engine, clock: rules.Clock = rules.utc_now) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: rules.Clock = rules.utc_now,
+        *,
+        outcome_bytes: int = outcomes.MAX_BYTES,
+    ) -> None:
+        """`outcome_bytes` bounds the verdicts that are kept for later runs."""
         self._engine = engine
         self._clock = clock
+        self._outcome_bytes = outcome_bytes
+        self._unchecked_outcomes = 0
 
     def create_run(self, run: RepairRun) -> None:
         rules.check_new_run(run)
@@ -179,6 +189,24 @@ class SqlRunStore:
             _require_run(connection, run_id)
             compressed = connection.execute(query).scalar()
             return None if compressed is None else zlib.decompress(compressed)
+
+    def load_outcomes(self, keys: Sequence[str]) -> Mapping[str, ValidationReport]:
+        """The verdicts that are known; they count as used now."""
+        with reading(self._engine) as connection:
+            found = outcomes.load_outcomes(connection, keys)
+        if found:
+            with writing(self._engine) as connection:
+                outcomes.touch_outcomes(connection, list(found), self._clock())
+        return found
+
+    def save_outcomes(self, reports: Mapping[str, ValidationReport]) -> None:
+        """Keep verdicts; now and then the bound on all of them is enforced."""
+        with writing(self._engine) as connection:
+            outcomes.save_outcomes(connection, reports, self._clock())
+            self._unchecked_outcomes -= len(reports)
+            if self._unchecked_outcomes <= 0:
+                outcomes.evict_outcomes(connection, self._outcome_bytes)
+                self._unchecked_outcomes = OUTCOMES_PER_CHECK
 
     def append_event(self, run_id: str, kind: str, data: Mapping[str, Any]) -> RunEvent:
         """The event with its number: 1, 2, 3… without a gap, in the order of commits.

@@ -21,13 +21,15 @@ from pathlib import Path
 import pytest
 
 import validation.sandbox
-from apr.core.errors import SandboxDiedError
+from apr.core.errors import EnvironmentUnusableError, SandboxDiedError
 from apr.core.ports import Sandbox, SandboxProcess
 from support.docker_engine import IMAGE_VARIABLE
 from validation.sandbox import PROMISES, Promise
 from validation.sandbox.bubblewrap import BubblewrapSandbox
-from validation.sandbox.docker import LABEL, DockerSandbox, connect
+from validation.sandbox.container import LABEL
+from validation.sandbox.docker import DockerSandbox, connect
 from validation.sandbox.interpreter import python_readable_paths
+from validation.sandbox.owner import this_process
 from validation.sandbox.policy import SandboxPolicy
 from validation.sandbox.process import ProcessSandbox
 from validation.sandbox.select import available
@@ -69,12 +71,15 @@ class Backend:
         writable: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> Iterator[SandboxProcess]:
-        with self.sandbox(policy).start(
-            [self.interpreter, "-u", "-c", code, *arguments],
-            str(self.workspace),
-            writable=writable,
-            environment=environment or {},
-        ) as process:
+        with (
+            contextlib.closing(self.sandbox(policy)) as sandbox,
+            sandbox.start(
+                [self.interpreter, "-u", "-c", code, *arguments],
+                str(self.workspace),
+                writable=writable,
+                environment=environment or {},
+            ) as process,
+        ):
             yield process
 
 
@@ -173,13 +178,16 @@ def test_unfinished_line_of_an_ended_process_is_no_line(backend: Backend) -> Non
 
 
 def test_missing_program_is_a_process_that_died(backend: Backend) -> None:
-    start = backend.sandbox(SandboxPolicy()).start(
-        ["/bin/sh", "-c", "exec /no/such/program"],
-        str(backend.workspace),
-        writable=False,
-        environment={},
-    )
-    with start as process, pytest.raises(SandboxDiedError, match="no/such/program"):
+    with (
+        contextlib.closing(backend.sandbox(SandboxPolicy())) as sandbox,
+        sandbox.start(
+            ["/bin/sh", "-c", "exec /no/such/program"],
+            str(backend.workspace),
+            writable=False,
+            environment={},
+        ) as process,
+        pytest.raises(SandboxDiedError, match="no/such/program"),
+    ):
         process.receive_line(ANSWER_S)
 
 
@@ -262,12 +270,166 @@ def test_process_starts_in_the_workspace(backend: Backend) -> None:
         assert process.receive_line(ANSWER_S) == b"subject"
 
 
-def test_writable_workspace_is_written(backend: Backend) -> None:
-    code = "open('new.txt', 'w').write('made'); open('data.txt', 'a').write('!'); print('ok')"
+# Scratch copies.
+
+
+def test_what_a_writable_start_does_stays_in_its_scratch_copy(backend: Backend) -> None:
+    code = """
+open('new.txt', 'w').write('made')
+open('data.txt', 'a').write('!')
+print(open('data.txt').read() + open('new.txt').read())
+"""
     with backend.python(code, writable=True) as process:
-        assert process.receive_line(ANSWER_S) == b"ok"
-    assert (backend.workspace / "new.txt").read_text() == "made"
-    assert (backend.workspace / "data.txt").read_text() == "subject!"
+        assert process.receive_line(ANSWER_S) == b"subject!made"
+    assert sorted(path.name for path in backend.workspace.iterdir()) == ["data.txt"]
+    assert (backend.workspace / "data.txt").read_text() == "subject"
+    with backend.python("import os; print(os.listdir('.'))", writable=True) as process:
+        assert process.receive_line(ANSWER_S) == b"['data.txt']"
+
+
+def test_scratch_copy_is_faithful(backend: Backend) -> None:
+    """Bytecode caches rely on times, programs on mode bits, and a link must not be followed."""
+    folder = backend.workspace / "a b" / "deep"
+    folder.mkdir(parents=True)
+    (folder / "tool").write_text("#!/bin/sh\n")
+    (folder / "tool").chmod(0o755)
+    (folder / ".hidden").write_text("")
+    os.utime(folder / "tool", ns=(1, 1_234_567_890_123_456_789))
+    (backend.workspace / "dangling").symlink_to("/no/such/place")
+    (backend.workspace / "inside").symlink_to("a b/deep")
+    code = """
+import json, os
+found = {}
+for folder, folders, files in os.walk("."):
+    for name in folders + files:
+        path = os.path.join(folder, name)
+        info = os.lstat(path)
+        link = os.readlink(path) if os.path.islink(path) else None
+        found[path] = [info.st_mode, info.st_size, info.st_mtime_ns, link]
+print(json.dumps({path: value for path, value in found.items() if not os.path.isdir(path)}))
+"""
+    answers = []
+    for writable in (False, True):
+        with backend.python(code, writable=writable) as process:
+            answers.append(json.loads(process.receive_line(ANSWER_S)))
+    assert answers[0] == answers[1]
+    assert len(answers[0]) == 4
+
+
+def test_live_workspace_is_readable_beside_the_scratch_copy(backend: Backend) -> None:
+    code = """
+import os, sys
+for _ in range(2):
+    sys.stdin.readline()
+    print(open("data.txt").read() + " " + open(os.environ["APR_SOURCE"] + "/data.txt").read())
+"""
+    with backend.python(code, writable=True) as process:
+        process.send(b"\n")
+        assert process.receive_line(ANSWER_S) == b"subject subject"
+        (backend.workspace / "data.txt").write_text("changed")
+        process.send(b"\n")
+        assert process.receive_line(ANSWER_S) == b"subject changed"
+
+
+@promising(Promise.READ_ONLY_WORKSPACE)
+def test_live_workspace_cannot_be_written_beside_the_scratch_copy(backend: Backend) -> None:
+    code = """
+import os
+try:
+    open(os.environ["APR_SOURCE"] + "/data.txt", "w")
+    print("written")
+except OSError:
+    print("refused")
+"""
+    with backend.python(code, writable=True) as process:
+        assert process.receive_line(ANSWER_S) == b"refused"
+
+
+@promising(Promise.BOUNDS_WORKSPACE)
+def test_scratch_copy_is_of_limited_size(backend: Backend) -> None:
+    code = """
+import errno
+try:
+    with open("big", "wb") as file:
+        for _ in range(12):
+            file.write(bytes(1 << 20))
+            file.flush()
+    print("written")
+except OSError as error:
+    print(errno.errorcode[error.errno])
+"""
+    with backend.python(code, SandboxPolicy(workspace_mib=8), writable=True) as process:
+        assert process.receive_line(ANSWER_S) == b"ENOSPC"
+
+
+@promising(Promise.BOUNDS_WORKSPACE)
+def test_subject_that_does_not_fit_is_said_to_be_too_large(backend: Backend) -> None:
+    (backend.workspace / "big").write_bytes(os.urandom(3 << 20))
+    with (
+        pytest.raises(EnvironmentUnusableError, match=r"scratch copy of the subject \(2 MiB"),
+        backend.python("print('up')", SandboxPolicy(workspace_mib=2), writable=True),
+    ):
+        pass
+
+
+# What comes out.
+
+REPORTS = """
+import os, pathlib
+os.makedirs("build/reports")
+pathlib.Path("build/reports/new.xml").write_text("<new/>")
+pathlib.Path("build/reports/odd name\\n.xml").write_bytes(b"\\0\\n\\xff" * 5)
+pathlib.Path("build/reports/secret.xml").symlink_to("/etc/passwd")
+os.mkfifo("build/reports/pipe.xml")
+pathlib.Path("build/other.txt").write_text("")
+os.chmod("build/reports/new.xml", 0o600)
+print("up")
+"""
+
+
+def test_reports_are_collected_when_everything_is_dead(backend: Backend) -> None:
+    (backend.workspace / "old").mkdir()
+    (backend.workspace / "old" / "stale.xml").write_text("<old/>")
+    marker = uuid.uuid4().hex
+    code = f"{REPORTS}\n{DAEMON}"
+    with backend.python(code, SandboxPolicy(), marker, writable=True) as process:
+        assert process.receive_line(ANSWER_S) == b"up"
+        assert process.receive_line(ANSWER_S) == b"up"
+        found = process.collect(["**/*.xml"], 1 << 20)
+        assert_all_gone(marker)
+    assert found == {
+        "build/reports/new.xml": b"<new/>",
+        "build/reports/odd name\n.xml": b"\0\n\xff" * 5,
+    }
+
+
+def test_report_of_the_subject_counts_only_when_it_is_written_anew(backend: Backend) -> None:
+    (backend.workspace / "report.xml").write_text("<old/>")
+    os.utime(backend.workspace / "report.xml", (1, 1))
+    for code, expected in (("pass", {}), ("open('report.xml', 'w').write('<old/>')", b"<old/>")):
+        with backend.python(code, writable=True) as process:
+            assert process.wait(ANSWER_S) == 0
+            found = process.collect(["report.xml"], 1 << 20)
+        assert found == ({"report.xml": expected} if expected else {})
+
+
+def test_reports_over_the_limit_are_left_out(backend: Backend) -> None:
+    code = "open('a.xml', 'w').write('x' * 500); open('b.xml', 'w').write('x' * 600)"
+    with backend.python(code, writable=True) as process:
+        assert process.wait(ANSWER_S) == 0
+        assert list(process.collect(["*.xml"], 1000)) == ["a.xml"]
+
+
+@pytest.mark.parametrize("status", [0, 7])
+def test_exit_status_is_waited_for_whatever_is_printed(backend: Backend, status: int) -> None:
+    code = f"import sys; print('exit 0\\n' * 100_000); sys.exit({status})"
+    with backend.python(code) as process:
+        assert process.wait(ANSWER_S) == status
+
+
+def test_waiting_has_an_end(backend: Backend) -> None:
+    with backend.python("import time; time.sleep(600)") as process, pytest.raises(TimeoutError):
+        process.wait(0.5)
 
 
 # Promises.
@@ -489,7 +651,6 @@ except OSError as error:
 """
     with backend.python(code, SandboxPolicy(file_size_mib=1), writable=True) as process:
         assert process.receive_line(ANSWER_S) == b"EFBIG"
-    assert (backend.workspace / "big").stat().st_size <= 1 << 20
 
 
 @promising(Promise.BOUNDS_TEMPORARY)
@@ -518,7 +679,8 @@ def test_no_variable_of_the_host_is_inherited(
     with backend.python(code, environment={"GIVEN": "a b", "LANG": "C"}) as process:
         seen = json.loads(process.receive_line(ANSWER_S))
     allowed = "PATH LANG TZ HOME TMPDIR PYTHONDONTWRITEBYTECODE PYTHONHASHSEED GIVEN PWD"
-    assert set(seen) <= {*allowed.split(), "APR_SANDBOX", "HOSTNAME", "LC_CTYPE", "OLDPWD"}
+    ours = {"APR_SANDBOX", "APR_PRIVATE"}
+    assert set(seen) <= {*allowed.split(), *ours, "HOSTNAME", "LC_CTYPE", "OLDPWD"}
     assert (seen["GIVEN"], seen["LANG"], seen["PYTHONHASHSEED"]) == ("a b", "C", "0")
     assert seen["HOME"] != str(Path.home())
     assert "sk-canary" not in seen.values()
@@ -616,7 +778,7 @@ print(os.getuid() != 0, [int(value, 16) for value in sets])
 @pytest.mark.parametrize("backend", ["docker"], indirect=True)
 def test_no_container_is_left(backend: Backend) -> None:
     with contextlib.closing(connect()) as client:
-        mine = {"label": f"{LABEL}={os.getpid()}"}
+        mine = {"label": f"{LABEL}={this_process()}"}
         with backend.python(ECHO):
             assert len(client.containers.list(filters=mine)) == 1
         deadline = time.monotonic() + 10

@@ -18,6 +18,7 @@ import sysconfig
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 DISTRIBUTIONS = ("pip", "pytest")
 TOOLS = (
@@ -37,9 +38,9 @@ LIBRARY = re.compile(r"(/\S+) \(0x")
 STICKY = 0o1777
 
 
-def write_root_filesystem(target: io.BufferedIOBase) -> None:
+def write_root_filesystem(target: IO[bytes]) -> None:
     """Write it as a tar archive, fit for `docker import`."""
-    with tarfile.open(fileobj=target, mode="w") as archive:
+    with tarfile.open(fileobj=target, mode="w|") as archive:
         for name in FOLDERS:
             _add_folder(archive, name, STICKY if name.endswith("tmp") else 0o755)
         for name, text in ACCOUNTS.items():

@@ -61,13 +61,13 @@ def test_a_test_that_ends_the_process_is_an_error_and_hides_no_other(make_subjec
 
 
 def test_a_flaky_test_is_neither_trigger_nor_regression_test(make_subject) -> None:
-    flaky = "def test_flaky():\n    seen = pathlib.Path('seen')\n    if not seen.exists():\n"
-    flaky += "        seen.touch()\n        assert False\n"
-    tests = f"import pathlib\n\n\n{flaky}\n\ndef test_bad():\n    assert False\n"
+    # The last execution is measured: what differs between executions here differs for sure.
+    flaky = "def test_flaky():\n    assert 'coverage' not in sys.modules\n"
+    tests = f"import sys\n\n\n{flaky}\n\ndef test_bad():\n    assert False\n"
     baseline = make_subject({"test_x.py": tests}).reproduce().baseline
     assert baseline.flaky == ("test_x.py::test_flaky",)
     assert baseline.trigger_tests == ("test_x.py::test_bad",)
-    assert baseline.writes_workspace
+    assert not baseline.writes_workspace
 
 
 def test_skipped_and_expected_failures_are_kept_apart(make_subject) -> None:
@@ -183,4 +183,18 @@ def test_the_subject_itself_is_never_written(make_subject) -> None:
     subject = make_subject({"test_x.py": tests})
     assert subject.reproduce().baseline.writes_workspace
     assert sorted(path.name for path in subject.original.rglob("*")) == ["test_x.py"]
-    assert subject.workspace.dirt() == []
+    found = {path.name for path in subject.workspace.root.rglob("*") if path.suffix != ".pyc"}
+    assert found == {"test_x.py", "__pycache__"}
+
+
+def test_bytecode_of_the_first_execution_warms_the_next_ones(make_subject) -> None:
+    tests = "import helper\n\ndef test_a():\n    assert False\n"
+    subject = make_subject({"test_x.py": tests, "pkg/__init__.py": "", "helper.py": "import pkg"})
+    subject.reproduce()
+    root = subject.workspace.root
+    caches = sorted(path.relative_to(root).parts[:-1] for path in root.rglob("*.pyc"))
+    assert caches == [("__pycache__",), ("__pycache__",), ("pkg", "__pycache__")]
+    for cache in root.rglob("helper.*.pyc"):
+        # The source's modification time and size, in the header, are those of our own copy.
+        stamp = int.from_bytes(cache.read_bytes()[8:12], "little")
+        assert stamp == int((root / "helper.py").stat().st_mtime)

@@ -7,7 +7,7 @@ import pytest
 
 from apr.core.errors import PatchDoesNotApplyError
 from apr.core.patch import Patch, diff_texts
-from validation.workspace import SourceTree, Workspace, copy_subject, safe_path
+from validation.workspace import SourceTree, Workspace, copy_subject, safe_path, store_bytecode
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_patch_is_there_within_the_block_and_gone_after_it(workspace: Workspac
     with workspace.patched(edit(workspace, "x = 1", "x = 7")):
         assert target.read_bytes() == b"x = 7\r\ny = 2"
     assert target.read_bytes() == b"x = 1\r\ny = 2"
-    assert workspace.dirt() == []
+    assert target.stat().st_mtime_ns == (workspace.pristine / "pkg/a.py").stat().st_mtime_ns
 
 
 def test_a_patched_file_never_has_the_modification_second_of_the_original(workspace) -> None:
@@ -57,28 +57,32 @@ def test_a_patched_file_never_has_the_modification_second_of_the_original(worksp
     assert int(target.stat().st_mtime) == before
 
 
-def test_everything_that_tests_do_to_the_folder_is_undone(workspace: Workspace) -> None:
+def test_a_copy_can_be_read_by_the_users_of_sandboxes(tmp_path: Path) -> None:
+    subject = tmp_path / "subject"
+    (subject / "private").mkdir(parents=True)
+    (subject / "private" / "key").touch(0o600)
+    (subject / "private" / "tool").touch(0o700)
+    (subject / "private").chmod(0o700)
+    copy_subject(subject, tmp_path / "copy")
+    modes = {p.name: p.stat().st_mode & 0o777 for p in (tmp_path / "copy").rglob("*")}
+    assert modes == {"private": 0o755, "key": 0o644, "tool": 0o755}
+    assert (subject / "private" / "key").stat().st_mode & 0o777 == 0o600
+
+
+def test_bytecode_from_a_sandbox_goes_nowhere_else(workspace: Workspace, tmp_path: Path) -> None:
     root = workspace.root
-    (root / "data.bin").unlink()
-    (root / "pkg" / "a.py").write_text("gone")
-    (root / "new" / "deep").mkdir(parents=True)
-    (root / "new" / "deep" / "file").touch()
-    (root / "link").symlink_to("/etc")
-    assert workspace.dirt() == ["data.bin", "link", "new/deep/file", "pkg/a.py"]
-    workspace.clean()
-    assert workspace.dirt() == []
-    assert (root / "data.bin").read_bytes() == bytes(range(256))
-
-
-def test_cleaning_does_not_follow_a_planted_link(workspace: Workspace, tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    outside.write_text("mine")
-    target = workspace.root / "pkg" / "a.py"
-    target.unlink()
-    target.symlink_to(outside)
-    workspace.clean()
-    assert outside.read_text() == "mine"
-    assert not target.is_symlink()
+    (root / "linked").symlink_to(tmp_path)
+    (root / "pkg" / "__pycache__").mkdir()
+    (root / "pkg" / "__pycache__" / "old.pyc").write_bytes(b"old")
+    refused = (
+        *("pkg/a.py", "__pycache__/x.py", "pkg/__pycache__/old.pyc", "none/__pycache__/x.pyc"),
+        *("../__pycache__/x.pyc", "linked/__pycache__/x.pyc", f"{tmp_path}/__pycache__/x.pyc"),
+    )
+    store_bytecode(root, dict.fromkeys((*refused, "pkg/__pycache__/new.pyc"), b"new"))
+    assert (root / "pkg" / "__pycache__" / "new.pyc").read_bytes() == b"new"
+    assert (root / "pkg" / "__pycache__" / "old.pyc").read_bytes() == b"old"
+    assert (root / "pkg" / "a.py").read_bytes() == b"x = 1\r\ny = 2"
+    assert {path.name for path in tmp_path.rglob("*.pyc")} == {"new.pyc", "old.pyc"}
 
 
 @pytest.mark.parametrize("path", ["", "/etc/passwd", "../x", "pkg/../../x", "link/x"])

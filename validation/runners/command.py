@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +19,10 @@ from validation.runners.session import OnResult
 WHOLE_COMMAND = TestId("command")
 """The single test of a command that says nothing but its exit code."""
 OnStart = Callable[[SandboxProcess], None]
-# The shell only starts the command and says how it ended; no Python is needed in the sandbox.
-SCRIPT = '"$@" >&2; echo "exit $?"'
+MAX_REPORT_BYTES = 64 * 2**20
+# The command becomes the sandbox's own process, so that its status comes from the system; what
+# it prints is no message of anybody's.
+SCRIPT = 'exec "$@" >&2'
 
 
 class CommandRunner:
@@ -61,10 +63,28 @@ class CommandRunner:
         self, workspace: Path, limit_s: float, on_start: OnStart | None = None
     ) -> Execution:
         """Run the command once and read what it left behind; `on_start` gets its process."""
-        self._remove_reports(workspace)
         started = time.monotonic()
-        status, timed_out, output = self._run_process(workspace, limit_s, on_start)
-        results = read_junit(self._reports(workspace)) if self.command.junit_globs else []
+        status: int | None = None
+        timed_out = False
+        reports: Mapping[str, bytes] = {}
+        with self.sandbox.start(
+            ["/bin/sh", "-c", SCRIPT, "sh", *self.command.argv],
+            str(workspace),
+            writable=True,
+            environment=dict(self.command.environment),
+        ) as process:
+            if on_start is not None:
+                on_start(process)
+            try:
+                status = process.wait(limit_s)
+            except TimeoutError:
+                timed_out = True
+            except SandboxDiedError:
+                pass  # it wrote without end: no report of it counts for more than its tests
+            if self.command.junit_globs:
+                reports = process.collect(self.command.junit_globs, MAX_REPORT_BYTES)
+            output = process.stderr_tail()
+        results = read_junit(reports.values())
         if not results:
             results = [TestResult(WHOLE_COMMAND, _outcome(status, timed_out), message=output)]
         return Execution(
@@ -75,33 +95,6 @@ class CommandRunner:
             timed_out=timed_out,
             output=output,
         )
-
-    def _run_process(
-        self, workspace: Path, limit_s: float, on_start: OnStart | None
-    ) -> tuple[int | None, bool, str]:
-        with self.sandbox.start(
-            ["/bin/sh", "-c", SCRIPT, "sh", *self.command.argv],
-            str(workspace),
-            writable=True,
-            environment=dict(self.command.environment),
-        ) as process:
-            if on_start is not None:
-                on_start(process)
-            try:
-                line = process.receive_line(limit_s)
-            except TimeoutError:
-                return None, True, process.stderr_tail()
-            except SandboxDiedError:
-                return None, False, process.stderr_tail()
-            return int(line.split()[1]), False, process.stderr_tail()
-
-    def _reports(self, workspace: Path) -> list[Path]:
-        return [path for glob in self.command.junit_globs for path in workspace.glob(glob)]
-
-    def _remove_reports(self, workspace: Path) -> None:
-        """A report of an earlier execution must never speak for this one."""
-        for path in self._reports(workspace):
-            path.unlink(missing_ok=True)
 
 
 def _outcome(status: int | None, timed_out: bool) -> TestOutcome:

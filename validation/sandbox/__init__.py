@@ -10,6 +10,7 @@ bounds-memory           yes     yes         yes
 bounds-file-size        yes     yes         yes
 bounds-processes        yes     yes         no
 bounds-temporary        yes     yes         no
+bounds-workspace        yes     yes         no
 read-only-workspace     yes     yes         no
 no-network              yes     yes         no
 hides-home              yes     yes         no
@@ -39,6 +40,7 @@ class Promise(StrEnum):
     BOUNDS_FILE_SIZE = "bounds-file-size"
     BOUNDS_PROCESSES = "bounds-processes"
     BOUNDS_TEMPORARY = "bounds-temporary"
+    BOUNDS_WORKSPACE = "bounds-workspace"
     READ_ONLY_WORKSPACE = "read-only-workspace"
     NO_NETWORK = "no-network"
     HIDES_HOME = "hides-home"

@@ -1,4 +1,4 @@
-"""The streams of a Docker container: one attached socket, split into stdout and stderr."""
+"""A stream to a process in a container: one socket of the engine, split into stdout and stderr."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from apr.core.errors import SandboxUnavailableError
 from validation.sandbox.policy import SandboxPolicy
-from validation.sandbox.stream import CHUNK_BYTES, StreamProcess, Tail
-
-if TYPE_CHECKING:
-    from docker.models.containers import Container
+from validation.sandbox.stream import CHUNK_BYTES, Collect, StreamProcess, Tail
 
 JOIN_TIMEOUT_S = 10.0
+LOOK_S = 1.0  # how often a silent process is asked after
 HEADER_BYTES = 8  # stream number, three zeros, payload length as a big-endian word
 STDERR = 2
 
@@ -31,54 +29,66 @@ def engine_errors() -> tuple[type[Exception], ...]:
     return (DockerException, RequestException, OSError)
 
 
-class AttachedContainer:
-    """Splits the engine's multiplexed stream into a pipe for stdout and a tail of stderr."""
+class Attached:
+    """Splits the engine's multiplexed stream into a pipe for stdout and a tail of stderr.
 
-    def __init__(self, container: Container, policy: SandboxPolicy) -> None:
-        self._container = container
-        self._policy = policy
-        self._tail = Tail(policy.stderr_tail_bytes)
+    `attached` is the socket that the SDK hands out, `status` tells the exit status (None: still
+    running), `kill` ends everything, and `on_end` is called when the process has ended by itself.
+    The stream ends when the process does, or at the latest
+    when `status` has been seen: a daemon may hold the other end open.
+    """
+
+    def __init__(
+        self,
+        attached: Any,
+        policy: SandboxPolicy,
+        status: Callable[[], int | None],
+        kill: Callable[[], None],
+        collect: Collect = lambda globs, limit_bytes: {},
+        on_end: Callable[[], object] = lambda: None,
+    ) -> None:
+        if isinstance(attached, ssl.SSLSocket):
+            attached.close()
+            raise SandboxUnavailableError(
+                "the Docker sandbox needs a local engine: DOCKER_HOST names one behind TLS"
+            )
+        self._socket = attached
+        self._status = status
+        self._on_end = on_end
         self._exit_status: int | None = None
         self._closing = threading.Event()
-        self._socket: Any = None
+        self._tail = Tail(policy, kill)
         self._stdout_read, self._stdout_write = os.pipe()
         self._ended_read, self._ended_write = os.pipe()
-        self._threads = [
-            threading.Thread(target=work, name="sandbox-docker", daemon=True)
-            for work in (self._split, self._await_end)
-        ]
-
-    def start(self) -> StreamProcess:
-        """Attach first, start then: no output can be missed."""
-        try:
-            attach = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-            self._socket = self._container.attach_socket(params=attach)
-            if isinstance(self._socket, ssl.SSLSocket):
-                raise SandboxUnavailableError(
-                    "the Docker sandbox needs a local engine: DOCKER_HOST names one behind TLS"
-                )
-            self._container.start()
-        except engine_errors() as error:
-            raise SandboxUnavailableError(f"a container does not start: {error}") from error
-        for thread in self._threads:
-            thread.start()
-        return StreamProcess(
-            self._policy,
+        self._splitter = threading.Thread(target=self._split, name="sandbox-docker", daemon=True)
+        self.process = StreamProcess(
+            policy,
             (self._socket.fileno(), self._stdout_read, self._ended_read),
             self._tail,
             lambda: self._exit_status,
-            self.kill,
+            kill,
+            collect,
         )
+        self._splitter.start()
 
     def _split(self) -> None:
-        frames = self._read_frames()
         with contextlib.suppress(OSError):
-            for stream, payload in frames:
+            for stream, payload in self._read_frames():
                 if stream == STDERR:
                     self._tail.feed(payload)
                 else:
                     self._forward(payload)
         os.close(self._stdout_write)
+        while self._exit_status is None and not self._closing.wait(0.0):
+            try:
+                self._exit_status = self._status()
+            except engine_errors():  # removed already, or the engine itself is gone
+                break
+            if self._exit_status is None:
+                self._closing.wait(0.01)
+        os.write(self._ended_write, b"\n")
+        if not self._closing.is_set():
+            self._on_end()
 
     def _read_frames(self) -> Iterator[tuple[int, bytes]]:
         pending = bytearray()
@@ -93,50 +103,44 @@ class AttachedContainer:
 
     def _read_some(self) -> bytes:
         descriptor = self._socket.fileno()
+        reading = select.poll()
+        reading.register(descriptor, select.POLLIN)
         while True:
-            select.select([descriptor], [], [])
-            with contextlib.suppress(BlockingIOError):
-                return os.read(descriptor, CHUNK_BYTES)
+            if reading.poll(LOOK_S * 1000):
+                with contextlib.suppress(BlockingIOError):
+                    return os.read(descriptor, CHUNK_BYTES)
+            elif self._closing.is_set() or self._has_ended():
+                return b""
+
+    def _has_ended(self) -> bool:
+        try:
+            return self._status() is not None
+        except engine_errors():
+            return True
 
     def _forward(self, payload: bytes) -> None:
         """Write to the pipe of standard output, waiting for its reader but not beyond the end."""
         rest = memoryview(payload)
         os.set_blocking(self._stdout_write, False)
+        writing = select.poll()
+        writing.register(self._stdout_write, select.POLLOUT)
         while rest and not self._closing.is_set():
             try:
                 rest = rest[os.write(self._stdout_write, rest) :]
             except BlockingIOError:
-                select.select([], [self._stdout_write], [], 0.1)
-
-    def _await_end(self) -> None:
-        # Removed already, or the engine itself is gone: ended all the same.
-        with contextlib.suppress(*engine_errors()):
-            self._exit_status = self._container.wait(condition="removed")["StatusCode"]
-        os.write(self._ended_write, b"\n")
-
-    def kill(self) -> None:
-        """End every process of the container; it is removed by the engine."""
-        with contextlib.suppress(*engine_errors()):  # not running any more
-            self._container.kill()
+                writing.poll(100)
 
     def close(self) -> None:
-        """Kill, then release threads and descriptors."""
-        self.kill()
+        """Release the thread and the descriptors; what runs on the other side is not ended."""
         self._closing.set()
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                _raw(self._socket).shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join(JOIN_TIMEOUT_S)
-        if self._threads[0].ident is None:
-            os.close(self._stdout_write)
+        raw = _raw(self._socket)
+        with contextlib.suppress(OSError):
+            raw.shutdown(socket.SHUT_RDWR)
+        self._splitter.join(JOIN_TIMEOUT_S)
         for descriptor in (self._stdout_read, self._ended_read, self._ended_write):
             os.close(descriptor)
-        if self._socket is not None:
-            raw = _raw(self._socket)
-            self._socket.close()
-            raw.close()
+        self._socket.close()
+        raw.close()
 
 
 def _raw(attached: Any) -> socket.socket:

@@ -1,8 +1,9 @@
 """Sandbox in fresh kernel namespaces through bubblewrap; needs no daemon, image or privilege.
 
-The code sees an allow-list of read-only paths, its workspace, and a size-limited `/tmp` that
-holds its HOME too. It runs as an ordinary user without capabilities (mapped to the caller, so
-that the workspace's files stay accessible), in a PID namespace that dies as a whole.
+The code sees an allow-list of read-only paths, its workspace or a size-limited scratch copy of
+it, and a size-limited `/tmp` that holds its HOME too. It runs as an ordinary user without
+capabilities (mapped to the caller, so that the workspace's files stay accessible), in a PID
+namespace that dies as a whole.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from apr.core.errors import SandboxUnavailableError
 from validation.sandbox.cgroup import OWN_PROCESSES, limit_group
-from validation.sandbox.environment import DEFAULT_PATH, minimal_environment
-from validation.sandbox.host import HostProcess
+from validation.sandbox.environment import DEFAULT_PATH, minimal_environment, private_folders
+from validation.sandbox.host import HostProcess, ending_in_time
 from validation.sandbox.paths import (
     Layout,
     check_workspace,
@@ -28,9 +30,18 @@ from validation.sandbox.paths import (
     with_targets,
 )
 from validation.sandbox.policy import MIB, SandboxPolicy
+from validation.sandbox.scratch import (
+    SOURCE,
+    SOURCE_VARIABLE,
+    await_filled,
+    filling,
+    read_new,
+)
 from validation.sandbox.stream import StreamProcess
+from validation.sandbox.supervisor import descendants
 
 TMP = "/tmp"
+SHM = "/dev/shm"
 HOME = f"{TMP}/.home"
 UID = 1000
 SYSTEM_PATHS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -70,20 +81,34 @@ class BubblewrapSandbox:
         """
         check_workspace(workspace)
         program = bwrap()
+        supported = supported_options(program)
         point = self._policy.mount_at or workspace
         readable = outside(with_targets(self._policy.readable_paths), SYSTEM_PATHS)
         layout = plan_layout(readable, point)
-        make_mount_points(workspace, point, layout.over)
-        with limit_group(self._policy) as groups, _accounts() as (account_fds, account_options):
+        variables = minimal_environment(HOME, TMP, {**private_folders(TMP, SHM), **environment})
+        place = ["--ro-bind", workspace, point]
+        if writable:
+            variables[SOURCE_VARIABLE] = SOURCE
+            size = _size(self._policy.workspace_mib, supported)
+            place = ["--ro-bind", workspace, SOURCE, "--perms", "0755", *size, "--tmpfs", point]
+            argv = filling(argv, point, layout.over)
+        else:
+            make_mount_points(workspace, point, layout.over)
+        with (
+            limit_group(self._policy) as groups,
+            _accounts() as (account_fds, account_options),
+            HeldFolder() as held,
+        ):
             command = [
+                *ending_in_time(self._policy),
                 program,
-                *namespaces(supported_options(program)),
-                *filesystem(self._policy, layout, supported_options(program)),
+                *namespaces(supported),
+                *filesystem(self._policy, layout, supported),
                 *account_options,
-                *("--bind" if writable else "--ro-bind", workspace, point),
+                *place,
                 *_shown(layout.over),
                 *("--remount-ro", "/", "--chdir", point),
-                *_variables(minimal_environment(HOME, TMP, environment)),
+                *_variables(variables),
                 *("--", *bounded(argv, self._policy, os.uname().release)),
             ]
             with HostProcess(
@@ -93,8 +118,52 @@ class BubblewrapSandbox:
                 cwd="/",
                 groups=groups,
                 pass_fds=account_fds,
+                collect=lambda globs, limit: held.read_new(Path(workspace), globs, limit),
             ) as process:
-                yield process.start()
+                stream = process.start()
+                if writable:
+                    await_filled(stream, self._policy.workspace_mib)
+                    held.hold(process, point)
+                    stream.send(b"\n")
+                yield stream
+
+    def close(self) -> None:
+        """Nothing is kept between starts."""
+
+
+class HeldFolder:
+    """A descriptor of the scratch copy, which keeps it readable when all processes are dead."""
+
+    def __init__(self) -> None:
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
+    def hold(self, process: HostProcess, point: str) -> None:
+        """Open the folder at `point` of the sandbox, in which no code under test runs yet.
+
+        Raises:
+            SandboxUnavailableError: when the kernel does not let us look into it.
+        """
+        below = descendants(process.pid)
+        innermost = below[-1] if below else process.pid
+        try:
+            self._descriptor = os.open(
+                f"/proc/{innermost}/root{point}", os.O_RDONLY | os.O_DIRECTORY
+            )
+        except OSError as error:
+            raise SandboxUnavailableError(f"cannot look into the sandbox: {error}") from error
+
+    def read_new(self, workspace: Path, globs: Sequence[str], limit: int) -> dict[str, bytes]:
+        """See `SandboxProcess.collect`; nothing where there is no scratch copy."""
+        if self._descriptor is None:
+            return {}
+        return read_new(self._descriptor, workspace, globs, limit)
 
 
 def bwrap() -> str:
@@ -130,15 +199,19 @@ def namespaces(supported: str) -> list[str]:
 
 def filesystem(policy: SandboxPolicy, layout: Layout, supported: str) -> list[str]:
     """The system, the policy's paths and private temporary folders, read-only but for those."""
-    size = ["--size", str(policy.tmp_mib * MIB)] if "--size" in supported else []
+    size = _size(policy.tmp_mib, supported)
     return [
         *_shown(SYSTEM_PATHS),
         *(item for path in ETC_PATHS for item in ("--ro-bind-try", path, path)),
         *("--proc", "/proc", "--dev", "/dev"),
-        *(*size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
+        *("--perms", "1777", *size, "--tmpfs", SHM, "--remount-ro", "/dev"),
         *("--perms", "1777", *size, "--tmpfs", TMP, "--dir", HOME),
         *_shown(layout.before),
     ]
+
+
+def _size(mib: int, supported: str) -> list[str]:
+    return ["--size", str(mib * MIB)] if "--size" in supported else []
 
 
 def _shown(paths: Iterable[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A control group per sandbox: bounds its processes and memory as a whole where we may make one.
+"""A control group per sandbox: bounds its processes, memory and processor time as a whole.
 
 Needed above all for root, whom RLIMIT_NPROC does not bind. Where no hierarchy is writable (an
 ordinary user without delegation), nothing is made and the other limits stand alone.
@@ -18,6 +18,8 @@ from validation.sandbox.policy import MIB, SandboxPolicy
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 OWN_PROCESSES = 4  # the helpers of the sandbox itself, which its code must not pay for
 PREFIX = "apr-"
+CPU_PERIOD_US = 100_000  # the kernel's default in both versions
+Limit = tuple[str, int | str]
 REMOVAL_TIMEOUT_S = 2.0
 
 _numbers = itertools.count(1)
@@ -35,7 +37,8 @@ def limit_group(policy: SandboxPolicy) -> Iterator[tuple[Path, ...]]:
             with contextlib.suppress(OSError):
                 group.mkdir()
                 made.append(group)
-                for file, value in limits:
+            for file, value in limits if group in made else ():
+                with contextlib.suppress(OSError):
                     (group / file).write_text(str(value))
         yield tuple(group / "cgroup.procs" for group in made)
     finally:
@@ -53,7 +56,7 @@ def own_cgroups() -> str:
 
 def plan_groups(
     policy: SandboxPolicy, root: Path, memberships: str
-) -> dict[Path, tuple[tuple[str, int], ...]]:
+) -> dict[Path, tuple[Limit, ...]]:
     """Which existing groups to make a child in, and the child's limits as (file, value).
 
     `memberships` is the text of `/proc/self/cgroup`. The child goes below our own group, so that
@@ -61,15 +64,21 @@ def plan_groups(
     """
     pids, memory = policy.pids + OWN_PROCESSES, policy.memory_mib * MIB
     limits = {"pids": ("pids.max", pids), "memory": ("memory.limit_in_bytes", memory)}
-    plan: dict[Path, tuple[tuple[str, int], ...]] = {}
+    unified: list[Limit] = [("pids.max", pids), ("memory.max", memory)]
+    if policy.cpus is not None:
+        quota = int(policy.cpus * CPU_PERIOD_US)
+        limits["cpu"] = ("cpu.cfs_quota_us", quota)
+        unified.append(("cpu.max", f"{quota} {CPU_PERIOD_US}"))
+    plan: dict[Path, tuple[Limit, ...]] = {}
     for line in memberships.splitlines():
         _, controllers, path = line.split(":", 2)
-        if controllers in limits and (root / controllers).is_dir():
-            plan[root / controllers / path.lstrip("/")] = (limits[controllers],)
-        elif not controllers and (root / "cgroup.controllers").exists():
+        for name in limits.keys() & set(controllers.split(",")):
+            if (root / controllers).is_dir():  # "cpu,cpuacct" is one hierarchy
+                plan[root / controllers / path.lstrip("/")] = (limits[name],)
+        if not controllers and (root / "cgroup.controllers").exists():
             parent = _delegating_group(root, root / path.lstrip("/"))
             if parent is not None:
-                plan[parent] = (limits["pids"], ("memory.max", memory))
+                plan[parent] = tuple(unified)
     return plan
 
 

@@ -7,6 +7,14 @@ from collections.abc import Mapping
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+PRIVATE_VARIABLE = "APR_PRIVATE"
+
+
+def private_folders(*paths: str) -> dict[str, str]:
+    """The variable that tells the harness which folders belong to the sandbox alone."""
+    return {PRIVATE_VARIABLE: ":".join(paths)}
+
+
 def minimal_environment(home: str, tmp: str, extra: Mapping[str, str]) -> dict[str, str]:
     """Reproducible settings for Python and the C library, overlaid with `extra`."""
     return {

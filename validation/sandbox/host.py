@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -20,11 +21,22 @@ from typing import Self
 
 from apr.core.errors import SandboxUnavailableError
 from validation.sandbox.policy import MIB, SandboxPolicy
-from validation.sandbox.stream import StreamProcess, Tail, drain
+from validation.sandbox.stream import Collect, StreamProcess, Tail, drain
 from validation.sandbox.supervisor import kill_descendants
 
+# An alarm survives exec: it goes off whatever becomes of those who wait for the process.
+ALARM = (
+    "import os, signal, sys; signal.alarm(int(sys.argv[1])); os.execv(sys.argv[2], sys.argv[2:])"
+)
 GATE = ("/bin/sh", "-c", 'read -r go && exec "$@"', "sh")
 DRAIN_TIMEOUT_S = 2.0
+
+
+def ending_in_time(policy: SandboxPolicy) -> list[str]:
+    """What comes before a program's absolute path to let SIGALRM end it after `wall_seconds`."""
+    if policy.wall_seconds is None:
+        return []
+    return [sys.executable, "-I", "-S", "-c", ALARM, str(policy.wall_seconds)]
 
 
 def resource_limits(policy: SandboxPolicy) -> dict[int, int]:
@@ -63,6 +75,7 @@ class HostProcess:
         groups: Sequence[Path] = (),
         pass_fds: Sequence[int] = (),
         kill_more: Callable[[], None] = lambda: None,
+        collect: Collect = lambda globs, limit_bytes: {},
     ) -> None:
         self._argv = [*GATE, *argv]
         self._policy = policy
@@ -71,7 +84,8 @@ class HostProcess:
         self._groups = groups
         self._pass_fds = pass_fds
         self._kill_more = kill_more
-        self._tail = Tail(policy.stderr_tail_bytes)
+        self._collect = collect
+        self._tail = Tail(policy, self.kill)
         self._started: Future[subprocess.Popen[bytes]] = Future()
         self._ended_read, self._ended_write = os.pipe()
         self._keeper = threading.Thread(target=self._keep, name="sandbox-keeper", daemon=True)
@@ -107,9 +121,20 @@ class HostProcess:
             self._tail,
             self._status,
             self.kill,
+            self._end_and_collect,
         )
         stream.send(b"\n")
         return stream
+
+    @property
+    def pid(self) -> int:
+        """The process's, once it has been started."""
+        return self._started.result().pid
+
+    def _end_and_collect(self, globs: Sequence[str], limit_bytes: int) -> dict[str, bytes]:
+        self.kill()
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        return self._collect(globs, limit_bytes)
 
     def _keep(self) -> None:
         try:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MIB = 1024 * 1024
+MIN_CPUS = 0.01  # the kernel hands processors out by the millisecond
+_POSITIVE = (
+    *("memory_mib", "pids", "file_size_mib", "open_files"),
+    *("tmp_mib", "workspace_mib", "output_mib"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,18 @@ class SandboxPolicy:
     tmp_mib: int = 512
     """Size of the sandbox's own temporary folder, HOME included."""
 
+    workspace_mib: int = 512
+    """Size of the scratch copy in which a writable start runs; what is in it counts as memory."""
+
+    cpus: float | None = None
+    """Processors that the whole sandbox may keep busy; None: all of them."""
+
+    wall_seconds: int | None = None
+    """The whole sandbox ends after that time, even if its owner is suspended; None: no limit."""
+
+    output_mib: int = 256
+    """What may be written to standard error in all; more ends the sandbox."""
+
     line_limit_bytes: int = 16 * MIB
     """Longest line of the protocol on standard output; a longer one ends the sandbox."""
 
@@ -50,9 +67,13 @@ class SandboxPolicy:
     """Absolute path at which the workspace appears; None: its own, or `/workspace` in Docker."""
 
     def __post_init__(self) -> None:
-        for name in ("memory_mib", "pids", "file_size_mib", "open_files", "tmp_mib"):
+        for name in _POSITIVE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.cpus is not None and self.cpus < MIN_CPUS:
+            raise ValueError(f"cpus must be at least {MIN_CPUS}, not {self.cpus}")
+        if self.wall_seconds is not None and self.wall_seconds < 1:
+            raise ValueError(f"wall_seconds must be at least 1, not {self.wall_seconds}")
         for path in (*self.readable_paths, *((self.mount_at,) if self.mount_at else ())):
             if not path.startswith("/") or path == "/":
                 raise ValueError(f"{path!r} is no absolute path below the root")

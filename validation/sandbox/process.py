@@ -12,23 +12,25 @@ import os
 import secrets
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from validation.sandbox import supervisor
 from validation.sandbox.cgroup import limit_group
-from validation.sandbox.environment import minimal_environment
+from validation.sandbox.environment import minimal_environment, private_folders
 from validation.sandbox.host import HostProcess
 from validation.sandbox.paths import check_workspace
 from validation.sandbox.policy import SandboxPolicy
+from validation.sandbox.scratch import SOURCE_VARIABLE, read_new
 from validation.sandbox.stream import StreamProcess
+from validation.temporary import temporary_folder
+from validation.workspace import copy_workspace
 
 MARKER = "APR_SANDBOX"
 
 
 class ProcessSandbox:
-    """Starts supervised subprocesses; `mount_at`, `tmp_mib` and `readable_paths` have no effect."""
+    """Starts supervised subprocesses; policies about paths and the sizes of folders do nothing."""
 
     name: str = "process"
 
@@ -39,28 +41,63 @@ class ProcessSandbox:
     def start(
         self, argv: Sequence[str], workspace: str, *, writable: bool, environment: Mapping[str, str]
     ) -> Iterator[StreamProcess]:
-        """Run `argv` in `workspace`, which stays writable whatever `writable` says."""
+        """Run `argv` in `workspace`, which nothing protects, or in a copy if `writable`.
+
+        Raises:
+            EnvironmentUnusableError: when the copy cannot be made.
+        """
         check_workspace(workspace)
         token = secrets.token_hex(16)
-        with (
-            tempfile.TemporaryDirectory(prefix="apr-home-", ignore_cleanup_errors=True) as private,
-            limit_group(self._policy) as groups,
-        ):
-            variables = minimal_environment(private, private, environment) | {MARKER: token}
+        with temporary_folder("process") as private, limit_group(self._policy) as groups:
+            home = private / "home"
+            home.mkdir()
+            place = Path(workspace)
+            extra = {**private_folders(str(home)), **environment}
+            if writable:
+                place = private / "scratch" / place.name
+                copy_workspace(Path(workspace), place)
+                extra[SOURCE_VARIABLE] = workspace
+            variables = minimal_environment(str(home), str(home), extra) | {MARKER: token}
+
+            def collect(globs: Sequence[str], limit_bytes: int) -> dict[str, bytes]:
+                return read_copy(place, Path(workspace), globs, limit_bytes) if writable else {}
+
             with HostProcess(
-                supervised(argv, private),
+                supervised(argv, str(private), self._policy),
                 self._policy,
                 environment=variables,
-                cwd=workspace,
+                cwd=str(place),
                 groups=groups,
                 kill_more=lambda: kill_marked(token),
+                collect=collect,
             ) as process:
                 yield process.start()
 
+    def close(self) -> None:
+        """Nothing is kept between starts."""
 
-def supervised(argv: Sequence[str], folder: str) -> list[str]:
-    """The command that runs `argv` below a child subreaper, which removes `folder` at the end."""
-    return [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), folder, *argv]
+
+def read_copy(
+    place: Path, workspace: Path, globs: Sequence[str], limit_bytes: int
+) -> dict[str, bytes]:
+    """See `SandboxProcess.collect`; nothing if the folder itself was replaced."""
+    try:
+        folder = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return {}
+    try:
+        return read_new(folder, workspace, globs, limit_bytes)
+    finally:
+        os.close(folder)
+
+
+def supervised(argv: Sequence[str], folder: str, policy: SandboxPolicy) -> list[str]:
+    """The command that runs `argv` below a child subreaper, for `wall_seconds` at most.
+
+    When its starter dies, the subreaper removes `folder` and, if nothing else is in it, its parent.
+    """
+    script = str(Path(supervisor.__file__))
+    return [sys.executable, "-I", "-S", script, folder, str(policy.wall_seconds or 0), *argv]
 
 
 def kill_marked(token: str) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from typing import Literal
 
 from apr.core.errors import AprError, BadInputError, SandboxDiedError, SandboxUnavailableError
 from apr.core.ports import Sandbox
 from validation.sandbox.policy import SandboxPolicy
+from validation.temporary import temporary_folder
 
 SandboxName = Literal["auto", "docker", "bubblewrap", "process"]
 STRONGEST_FIRST = ("docker", "bubblewrap", "process")
@@ -28,6 +28,8 @@ def available(policy: SandboxPolicy, image: str | None = None) -> dict[str, str 
 
 def open_sandbox(name: SandboxName, policy: SandboxPolicy, image: str | None = None) -> Sandbox:
     """The sandbox called `name`; `auto` is the strongest that works, Docker only with an `image`.
+
+    Whoever opens it closes it.
 
     Raises:
         BadInputError: when there is no sandbox of that name.
@@ -55,7 +57,8 @@ def _reason_against(name: str, policy: SandboxPolicy, image: str | None) -> str 
     if name == "docker" and image is None:
         return "no image was given to make containers of (name one that has the subject's tools)"
     try:
-        _try(_make(name, policy, image))
+        with contextlib.closing(_make(name, policy, image)) as sandbox:
+            _try(sandbox)
     except SandboxDiedError as error:
         hint = _HINTS.get(name, "")
         return " ".join(f"{error}{hint}".split())
@@ -94,12 +97,9 @@ _MAKERS: Mapping[str, Callable[[SandboxPolicy, str], Sandbox]] = {
 
 
 def _try(sandbox: Sandbox) -> None:
-    with contextlib.ExitStack() as stack:
-        workspace = stack.enter_context(
-            tempfile.TemporaryDirectory(prefix="apr-trial-", ignore_cleanup_errors=True)
-        )
-        command = ["/bin/sh", "-c", "echo works"]
-        process = stack.enter_context(
-            sandbox.start(command, workspace, writable=False, environment={})
-        )
+    command = ["/bin/sh", "-c", "echo works"]
+    with (
+        temporary_folder("trial") as workspace,
+        sandbox.start(command, str(workspace), writable=False, environment={}) as process,
+    ):
         process.receive_line(TRIAL_TIMEOUT_S)

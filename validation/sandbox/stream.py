@@ -7,29 +7,43 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from apr.core.errors import SandboxDiedError
-from validation.sandbox.policy import SandboxPolicy
+from validation.sandbox.policy import MIB, SandboxPolicy
 
 CHUNK_BYTES = 1 << 16
 SEND_TIMEOUT_S = 60.0
 DIAGNOSIS_WAIT_S = 0.5
 
 
-class Tail:
-    """The last `limit` bytes of what was fed; safe between the thread that feeds and a reader."""
+Collect = Callable[[Sequence[str], int], dict[str, bytes]]
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+
+class Tail:
+    """The last bytes of standard error; safe between the thread that feeds and a reader.
+
+    More than the policy's total is an excess: `kill` is called once, and `is_exceeded` is true.
+    """
+
+    def __init__(self, policy: SandboxPolicy, kill: Callable[[], None]) -> None:
+        self._limit = policy.stderr_tail_bytes
+        self._left = policy.output_mib * MIB
+        self._kill = kill
         self._data = bytearray()
         self._lock = threading.Lock()
+        self.is_exceeded = False
 
     def feed(self, data: bytes) -> None:
         """Append, forgetting the oldest bytes beyond the limit."""
         with self._lock:
             self._data += data
             del self._data[: max(0, len(self._data) - self._limit)]
+            self._left -= len(data)
+            is_first = self._left < 0 and not self.is_exceeded
+            self.is_exceeded |= is_first
+        if is_first:
+            self._kill()
 
     def text(self) -> str:
         """The bytes kept, undecodable ones replaced."""
@@ -72,7 +86,7 @@ class StreamProcess:
 
     `stdin` and `stdout` are the process's; `ended` becomes readable (or hangs up) once it has
     ended, which standard output does not tell while a descendant holds it open. `status` gives
-    the exit status after that.
+    the exit status after that, `collect` what the method of that name returns.
     """
 
     def __init__(
@@ -82,12 +96,14 @@ class StreamProcess:
         tail: Tail,
         status: Callable[[], int | None],
         kill: Callable[[], None],
+        collect: Collect = lambda globs, limit_bytes: {},
     ) -> None:
         self._stdin, self._stdout, self._ended = descriptors
         self._lines = LineBuffer(policy.line_limit_bytes)
         self._tail = tail
         self._status = status
         self._kill = kill
+        self._collect = collect
         self._reading = select.poll()
         self._reading.register(self._stdout, select.POLLIN)
         self._reading.register(self._ended, select.POLLIN)
@@ -145,7 +161,30 @@ class StreamProcess:
             raise self._died("ended")
         self._lines.feed(data)
 
+    def wait(self, timeout_s: float) -> int:
+        """Read standard output to no purpose until the process has ended; see the port."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            left_ms = max(0, math.ceil((deadline - time.monotonic()) * 1000))
+            ready = {fd for fd, _ in self._reading.poll(left_ms)}
+            if not ready:
+                raise TimeoutError(f"the sandboxed process did not end within {timeout_s:g} s")
+            if self._ended in ready:
+                break
+            if not os.read(self._stdout, CHUNK_BYTES):
+                self._reading.unregister(self._stdout)
+        status = self._status()
+        if status is None or self._tail.is_exceeded:
+            raise self._died("ended")
+        return status
+
+    def collect(self, globs: Sequence[str], limit_bytes: int) -> dict[str, bytes]:
+        """End every process, then read files of the scratch copy; see the port."""
+        return self._collect(globs, limit_bytes)
+
     def _died(self, what: str) -> SandboxDiedError:
+        if self._tail.is_exceeded:
+            what = "was ended: it wrote more to standard error than allowed"
         ending = select.poll()
         ending.register(self._ended, select.POLLIN)
         ended = ending.poll(DIAGNOSIS_WAIT_S * 1000)

@@ -206,7 +206,7 @@ class HeaderReader:
 
     def _index(self, header: Header, start: int) -> None:
         """`OLD..NEW MODE`; what does not look like that is passed over."""
-        line = self._data[start : self._source.next_line(start) - 1]
+        line = self._data[start : self._source.next_line(start) - 1].partition(b"\0")[0]
         old, dot, rest = line.partition(b".")
         if not dot or not rest.startswith(b".") or len(old) > ID_LENGTH:
             return

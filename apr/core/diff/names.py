@@ -24,6 +24,13 @@ _LETTERS = {
     b"t": b"\t",
     b"v": b"\v",
 }
+_PLAIN = re.compile(rb"[ -!#-\[\]-~]*")
+_SIGNS = {
+    **{byte: b"\\%03o" % byte for byte in (*range(0x20), *range(0x7F, 0x100))},
+    **{sign[0]: b"\\" + letter for letter, sign in _LETTERS.items()},
+    ord('"'): b'\\"',
+    ord("\\"): b"\\\\",
+}
 _TIMESTAMP = re.compile(
     rb"(?:\d\d)?\d\d-\d\d-\d\d"
     rb"(?: \d\d:\d\d:\d\d(?:\.\d+)?)?"
@@ -40,6 +47,15 @@ def unquote(data: bytes, start: int) -> tuple[bytes, int] | None:
     if found is None:
         return None
     return _ESCAPE.sub(_unescape, found[1]), found.end()
+
+
+def quote_name(path: str) -> str:
+    """A name as git writes it: in quotes if it holds anything but printable ASCII."""
+    raw = path.encode("utf-8", "surrogateescape")
+    if _PLAIN.fullmatch(raw):
+        return path
+    escaped = b"".join(_SIGNS.get(byte) or b"%c" % byte for byte in raw)
+    return f'"{escaped.decode("ascii")}"'
 
 
 def _unescape(found: re.Match[bytes]) -> bytes:

@@ -138,7 +138,7 @@ class _ParentFiles:
 
     @staticmethod
     def of(patch: Patch, sources: Mapping[str, str]) -> _ParentFiles:
-        changed = patch.apply(sources)
+        changed = patch.apply_edits(sources)
         return _ParentFiles({**sources, **changed}, changed)
 
 

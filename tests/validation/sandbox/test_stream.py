@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from validation.sandbox.policy import MIB, SandboxPolicy
 from validation.sandbox.stream import LineBuffer, Tail
 
 
@@ -32,7 +33,17 @@ def test_line_over_the_limit_overflows_finished_or_not(data: bytes) -> None:
 
 
 def test_tail_keeps_the_last_bytes_and_replaces_what_is_no_utf8() -> None:
-    tail = Tail(4)
+    tail = Tail(SandboxPolicy(stderr_tail_bytes=4), lambda: None)
     for data in (b"abc", b"def", b"\xff"):
         tail.feed(data)
     assert tail.text() == "def\ufffd"
+
+
+def test_too_much_output_is_answered_once() -> None:
+    calls: list[bool] = []
+    tail = Tail(SandboxPolicy(output_mib=1), lambda: calls.append(tail.is_exceeded))
+    tail.feed(b"x" * MIB)
+    assert not tail.is_exceeded
+    for _ in range(3):
+        tail.feed(b"x")
+    assert calls == [True]
