@@ -75,24 +75,6 @@ SourceOption = Annotated[
         help="Files that a patch may touch; repeatable. Default: all source but the tests.",
     ),
 ]
-AllowPathOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--allow-path",
-        metavar="GLOB",
-        rich_help_panel=SEARCH,
-        help="Protected files (tests, configuration) that a patch may touch; repeatable.",
-    ),
-]
-AllowReachOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--allow-reach",
-        metavar="KIND",
-        rich_help_panel=SEARCH,
-        help="What patches may newly reach for, such as network or process-control; repeatable.",
-    ),
-]
 PythonOption = Annotated[
     str | None,
     typer.Option(
