@@ -32,6 +32,8 @@ from validation.fingerprint import environment_digest, image_id
 from validation.integrity import IntegrityGate, IntegritySettings, Scope
 from validation.integrity.gate import parse_reaches
 from validation.plan import ValidationSettings
+from validation.sandbox.admission import sandboxes_that_fit
+from validation.sandbox.policy import SandboxPolicy
 from validation.validator import StagedValidator
 from validation.workspace import SourceTree
 
@@ -147,7 +149,7 @@ def repair(
     meter = BudgetMeter(budget, time.monotonic, known.usage)
     with (
         open_proposer(settings, context, meter) as proposer,
-        open_validator(subject, oracle, settings) as validator,
+        open_validator(subject, oracle, settings, notify) as validator,
     ):
         if oracle.staging is None:
             remember(replace(oracle, staging=validator.staging))
@@ -185,14 +187,18 @@ def judge_diffs(
             reports[index] = ValidationReport(
                 Verdict.DOES_NOT_APPLY, Stage.APPLY, message=str(error)
             )
-    with open_validator(subject, oracle, settings) as validator:
+    with open_validator(subject, oracle, settings, notify) as validator:
         judged = Confirming(validator, notify, "validate").validate(list(patches.values()))
     reports.update(zip(patches, judged, strict=True))
     return tuple(reports[index] for index in range(len(diffs)))
 
 
+def _silent(kind: str, data: Mapping[str, Any]) -> None:
+    """Nobody listens."""
+
+
 def open_validator(
-    subject: PreparedSubject, oracle: Oracle, settings: RunSettings
+    subject: PreparedSubject, oracle: Oracle, settings: RunSettings, notify: Notify = _silent
 ) -> StagedValidator:
     """The validator of a run, still to be entered."""
     return StagedValidator(
@@ -201,7 +207,7 @@ def open_validator(
         oracle.baseline,
         oracle.matrix,
         ValidationSettings(
-            jobs=settings.jobs,
+            jobs=_affordable_jobs(settings, notify),
             floor_s=settings.floor_s,
             factor=settings.factor,
             confirmations=settings.confirmations,
@@ -216,6 +222,21 @@ def open_validator(
         ),
         staging=oracle.staging,
     )
+
+
+def _affordable_jobs(settings: RunSettings, notify: Notify) -> int:
+    """As many jobs as were asked for, or as this machine has memory for."""
+    fitting = sandboxes_that_fit(SandboxPolicy(memory_mib=settings.memory_mib))
+    if fitting >= settings.jobs:
+        return settings.jobs
+    notify(
+        "warning",
+        {
+            "message": f"memory for {fitting} of {settings.jobs} jobs: a sandbox may use"
+            f" {settings.memory_mib} MiB (--memory lowers that)"
+        },
+    )
+    return fitting
 
 
 def reusing(

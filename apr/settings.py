@@ -150,6 +150,19 @@ class RunSettings(BaseModel):
     factor: float = Field(default=4.0, ge=1)
     """A test may use so many times the seconds that it took in the baseline."""
 
+    confirmations: int = Field(default=2, ge=1)
+    """Complete executions in fresh sandboxes before a patch is called plausible; every second one
+    hides from the program that it is being tested."""
+
+    cache: bool = True
+    """Whether verdicts on equal programs are reused, those of earlier runs included."""
+
+    allow_paths: tuple[str, ...] = ()
+    """Patterns, as in .gitignore, of protected files that a patch may touch nevertheless."""
+
+    allow_reaches: tuple[str, ...] = ()
+    """Kinds of capability that a patch may newly reach for; `validation.integrity` names them."""
+
     policy: PolicyName = "mcts"
     """Tree search, or plain enumeration of the generator's ranking."""
 

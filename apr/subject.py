@@ -39,6 +39,7 @@ class PreparedSubject:
     content of the copy, `image` the container's image if there is one.
     """
 
+    bug: Bug
     workspace: Workspace
     sandbox: Sandbox
     runner: TestRunner
@@ -79,6 +80,7 @@ def prepare_subject(bug: Bug, settings: RunSettings) -> Iterator[PreparedSubject
         if not sources:
             raise BadInputError(_no_sources(bug, paths))
         yield PreparedSubject(
+            bug=bug,
             workspace=Workspace(root, original),
             sandbox=sandbox,
             runner=make_runner(bug.test_command, sandbox),

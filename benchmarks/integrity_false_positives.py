@@ -265,7 +265,10 @@ def history(name: str, clone: Clone, count: int) -> Iterator[Fix | str]:
         commit, _, parent = line.partition(" ")
         if not parent or " " in parent or taken >= count:
             continue
-        names = clone.git("diff", "--name-only", "--diff-filter=M", "-z", parent, commit)
+        try:
+            names = clone.git("diff", "--name-only", "--diff-filter=M", "-z", parent, commit)
+        except subprocess.CalledProcessError:
+            continue  # a snapshot may lack large objects
         touched = source_paths(names.split("\0"), (), SOURCE_SUFFIXES)
         if not 1 <= len(touched) <= 3:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from apr.core.report import (
     ValidationReport,
     Verdict,
 )
-from validation.judge import regression_report, tampered, trigger_report
+from validation.judge import progress, regression_report, tampered, trigger_report
 from validation.runners.base import RunLimits
 
 HUNG_FLOORS = 4
@@ -108,6 +109,39 @@ class Plan:
         rest = self._arrange(test for test in passing if test not in affected)
         stages = ((Stage.AFFECTED, first), (Stage.FULL, rest))
         return [(stage, tests) for stage, tests in stages if tests]
+
+    def order_digest(self, patch: Patch) -> str:
+        """What the course of a validation depends on besides the program, until the next `learn`.
+
+        Empty when every test runs in the suite's own order whatever happens before it.
+        """
+        baseline = self.baseline
+        both = (*baseline.trigger_tests, *baseline.passing)
+        if not self.is_staged or self._expected_s(both) <= self._settings.thorough_s:
+            return ""
+        sha = hashlib.sha256()
+        for tests in (self.trigger_order(), *(t for _, t in self.regression_stages(patch))):
+            sha.update(
+                "\0".join((*tests, str(self.thorough(tests)), "")).encode("utf-8", "replace")
+            )
+        return sha.hexdigest()
+
+    def unchanged_report(self) -> ValidationReport:
+        """What the base itself would get: its trigger tests fail as they did."""
+        known = {result.test: result for result in self.baseline.failing}
+        order = self.trigger_order() if self.is_staged else self.baseline.trigger_tests
+        reached = order[: max(1, self.thorough(order))]
+        hangs = [n for n, test in enumerate(reached, 1) if test in self._hung]
+        results = tuple(known[test] for test in reached[: hangs[0] if hangs else None])
+        return ValidationReport(
+            verdict=Verdict.STILL_FAILS,
+            stage=Stage.TRIGGER,
+            triggers_total=len(self.baseline.failing),
+            regressions_total=len(self.baseline.passing),
+            progress=progress(self.baseline.failing, results),
+            message="the program stays the same",
+            results=results,
+        )
 
     def _affected(self, patch: Patch) -> frozenset[TestId]:
         found: set[TestId] = set()

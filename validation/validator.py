@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import queue
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -30,6 +28,7 @@ from validation.judge import regression_report, tally, trigger_report
 from validation.plan import Plan, ValidationSettings
 from validation.runners.base import Guard, TestRunner, TestSession
 from validation.schedule import Schedule
+from validation.temporary import temporary_folder
 from validation.workspace import Workspace, copy_workspace
 
 _SessionKey = tuple[str, tuple[str, ...]]  # stage, patched files
@@ -76,7 +75,7 @@ class StagedValidator:
         self._likely = likely
         self._gate = gate
         self._known_staging = staging
-        # Where the sandbox cannot keep the workspace read-only, it is inspected after each patch.
+        # Where the sandbox cannot keep the workspace read-only, tests get a scratch copy of it.
         self._writable = baseline.writes_workspace or not can_protect or not runner.can_select
         self._stack = ExitStack()
         self._workers: list[_Worker] = []
@@ -157,29 +156,28 @@ class StagedValidator:
 
     @contextmanager
     def _private_workspace(self) -> Iterator[Workspace]:
-        folder = Path(tempfile.mkdtemp(prefix="apr-workspace-"))
-        try:
+        with temporary_folder("workspace") as folder:
             root = folder / self._pristine.name
             copy_workspace(self._pristine, root)
             yield Workspace(root, self._pristine)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def validate(self, patches: Sequence[Patch]) -> list[ValidationReport]:
         """See `PatchValidator.validate`; the patches are spread over the workers."""
+        return fill([self.refuse(patch) for patch in patches], patches, self.judge)
+
+    def judge(self, patches: Sequence[Patch]) -> list[ValidationReport]:
+        """Validate patches that the gate has let through."""
         if self._pool is None:
             raise RuntimeError("the validator must be entered before use")
-        reports: list[ValidationReport | None] = [self._refuse(patch) for patch in patches]
-        admitted = [index for index, report in enumerate(reports) if report is None]
-        schedule = Schedule([patches[index] for index in admitted])
+        reports: dict[int, ValidationReport] = {}
+        schedule = Schedule(patches)
 
         def serve(worker: _Worker) -> None:
-            while (position := schedule.take(worker.warm)) is not None:
-                index = admitted[position]
+            while (index := schedule.take(worker.warm)) is not None:
                 reports[index] = worker.judge(patches[index])
 
-        self._run_on_workers(self._pool, serve, schedule, min(len(admitted), len(self._workers)))
-        return [report for report in reports if report is not None]
+        self._run_on_workers(self._pool, serve, schedule, min(len(patches), len(self._workers)))
+        return [reports[index] for index in range(len(patches))]
 
     def _run_on_workers(
         self,
@@ -208,7 +206,8 @@ class StagedValidator:
                 future.cancel()
             raise
 
-    def _refuse(self, patch: Patch) -> ValidationReport | None:
+    def refuse(self, patch: Patch) -> ValidationReport | None:
+        """The report on a patch that the gate does not let through; None: it may be judged."""
         violation = None if self._gate is None else self._gate.check(patch)
         if violation is None:
             return None
@@ -231,7 +230,7 @@ class StagedValidator:
         on the patched and on the base program until it is known whose fault that is; what cannot
         be known is INCONCLUSIVE.
         """
-        refused = self._refuse(patch)
+        refused = self.refuse(patch)
         if refused is not None:
             return refused
         executions: list[Execution] = []
@@ -282,6 +281,17 @@ class StagedValidator:
             return Execution((), None, completed=False, duration_s=0.0, output=str(error))
 
 
+def fill(
+    known: Sequence[ValidationReport | None],
+    patches: Sequence[Patch],
+    judge: Callable[[Sequence[Patch]], Sequence[ValidationReport]],
+) -> list[ValidationReport]:
+    """The reports that are known, and those that `judge` makes of the other patches, in order."""
+    unknown = [patch for patch, report in zip(patches, known, strict=True) if report is None]
+    made = iter(judge(unknown) if unknown else ())
+    return [next(made) if report is None else report for report in known]
+
+
 class _Worker:
     """One workspace with its warm sessions; used by one thread at a time."""
 
@@ -311,9 +321,6 @@ class _Worker:
                 report = self._run_stages(patch)
         except PatchDoesNotApplyError as error:
             return ValidationReport(Verdict.DOES_NOT_APPLY, Stage.APPLY, message=str(error))
-        finally:
-            if self._writable:
-                self._workspace.clean()
         return report
 
     def _run_stages(self, patch: Patch) -> ValidationReport:

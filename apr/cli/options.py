@@ -122,6 +122,42 @@ FormulaOption = Annotated[
         help="Suspiciousness formula: ochiai, tarantula, dstar, barinel, op2, jaccard…",
     ),
 ]
+ConfirmationsOption = Annotated[
+    int,
+    typer.Option(
+        "--confirmations",
+        metavar="N",
+        min=1,
+        rich_help_panel=TESTS,
+        help="How often all tests must pass in fresh sandboxes before a patch counts.",
+    ),
+]
+NoCacheOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-cache",
+        rich_help_panel=TESTS,
+        help="Judge every candidate anew, also one that is known or equal to another.",
+    ),
+]
+AllowPathOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-path",
+        metavar="GLOB",
+        rich_help_panel=SEARCH,
+        help="Protected files, such as tests, that a patch may touch nevertheless; repeatable.",
+    ),
+]
+AllowReachOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-reach",
+        metavar="KIND",
+        rich_help_panel=SEARCH,
+        help="What a patch may newly use, such as network or reflection; repeatable.",
+    ),
+]
 SandboxOption = Annotated[
     Sandbox,
     typer.Option(

@@ -139,13 +139,15 @@ def make_settings(**values: Any) -> RunSettings:
     """Checked settings; `jobs` None means one per processor.
 
     Raises:
-        BadInputError: when a value is out of its range.
+        BadInputError: when a value is out of its range or names nothing that there is.
     """
     from pydantic import ValidationError
 
     from apr.settings import RunSettings
+    from validation.integrity.gate import parse_reaches
 
     values["jobs"] = values.get("jobs") or processors()
+    parse_reaches(values.get("allow_reaches", ()))
     if "formula" in values:
         values["formula"] = canonical_name(values["formula"])
     try:

@@ -75,6 +75,8 @@ def validate(
     test_timeout: o.TestTimeoutOption = 30.0,
     repeats: o.RepeatsOption = 2,
     source: o.SourceOption = None,
+    allow_path: o.AllowPathOption = None,
+    allow_reach: o.AllowReachOption = None,
     sandbox: o.SandboxOption = o.Sandbox.AUTO,
     image: o.ImageOption = None,
     dockerfile: o.DockerfileOption = None,
@@ -112,6 +114,8 @@ def validate(
         jobs=jobs,
         repeats=repeats,
         test_timeout_s=test_timeout,
+        allow_paths=tuple(allow_path or ()),
+        allow_reaches=tuple(allow_reach or ()),
     )
     make_ready(request, bug, quiet=quiet)
     with reporting(quiet=quiet) as listener:

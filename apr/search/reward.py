@@ -12,7 +12,13 @@ from apr.core.tree import SearchNode
 NEUTRAL = 0.0
 """The reward of the baseline's own behaviour, and of a verdict that says nothing."""
 
-_USELESS = frozenset({Verdict.DOES_NOT_APPLY, Verdict.DOES_NOT_BUILD, Verdict.TAMPERED})
+TAMPERED = -1.0
+"""Nothing is worse than a patch that works on its referee."""
+
+USELESS = -0.95
+"""A patch that does not apply or build: below every patch that runs, whatever its tests say."""
+
+_USELESS = frozenset({Verdict.DOES_NOT_APPLY, Verdict.DOES_NOT_BUILD})
 _GRADED = frozenset({Verdict.STILL_FAILS, Verdict.REGRESSES})
 
 
@@ -20,7 +26,8 @@ _GRADED = frozenset({Verdict.STILL_FAILS, Verdict.REGRESSES})
 class TestReward:
     """Rewards in [-1, 1] from the outcomes of trigger and regression tests.
 
-    -1 when the patch does not apply or build, or tampers; 1 when plausible; 0 when inconclusive.
+    -1 when the patch tampers, -0.95 when it does not apply or build, 1 when it is plausible, 0 when
+    that is inconclusive.
     Otherwise `ceiling * (T + progress_weight * F) - regression_weight * R`, not below -`ceiling`:
 
     - T, the fraction of trigger tests that pass (0 in the baseline);
@@ -50,8 +57,10 @@ class TestReward:
 
     def of_report(self, report: ValidationReport) -> float:
         """The value of one verdict."""
+        if report.verdict is Verdict.TAMPERED:
+            return TAMPERED
         if report.verdict in _USELESS:
-            return -1.0
+            return USELESS
         if report.verdict is Verdict.PLAUSIBLE:
             return 1.0
         if report.verdict is Verdict.INCONCLUSIVE:
@@ -76,7 +85,7 @@ class MixedReward:
     """Test outcomes mixed with a second opinion, such as an LLM judge's.
 
     The opinion, in [-1, 1], gets `judge_weight` in [0, 1], and is asked only where tests leave
-    room for one: a patch that does not build stays at -1 and a plausible one at 1.
+    room for one: a patch that does not build stays at -0.95 and a plausible one at 1.
     """
 
     tests: Evaluator

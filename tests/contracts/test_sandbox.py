@@ -26,6 +26,7 @@ from apr.core.ports import Sandbox, SandboxProcess
 from support.docker_engine import IMAGE_VARIABLE
 from validation.sandbox import PROMISES, Promise
 from validation.sandbox.bubblewrap import BubblewrapSandbox
+from validation.sandbox.cgroup import group_prefix
 from validation.sandbox.container import LABEL
 from validation.sandbox.docker import DockerSandbox, connect
 from validation.sandbox.interpreter import python_readable_paths
@@ -706,7 +707,7 @@ input()
     with backend.python(code) as process:
         assert process.receive_line(ANSWER_S) == b"ready"
     assert list(scratch.iterdir()) == []
-    assert list(Path("/sys/fs/cgroup").glob(f"*/apr-{os.getpid()}-*")) == []
+    assert list(Path("/sys/fs/cgroup").rglob(f"{group_prefix()}*")) == []
 
 
 @promising(Promise.MOUNTS_AT)

@@ -60,7 +60,8 @@ def test_behaving_like_the_baseline_is_neutral() -> None:
             ),
             0.81,  # 0.9 - 0.9 / 10
         ),
-        (replace(BASELINE_LIKE, verdict=Verdict.DOES_NOT_BUILD), -1.0),
+        (replace(BASELINE_LIKE, verdict=Verdict.DOES_NOT_BUILD), -0.95),
+        (replace(BASELINE_LIKE, verdict=Verdict.DOES_NOT_APPLY), -0.95),
         (replace(BASELINE_LIKE, verdict=Verdict.TAMPERED, triggers_passed=4), -1.0),
         (replace(BASELINE_LIKE, verdict=Verdict.INCONCLUSIVE), 0.0),
         (replace(BASELINE_LIKE, verdict=Verdict.PLAUSIBLE, triggers_passed=4), 1.0),
@@ -74,7 +75,9 @@ def test_reward_matches_the_documented_formula(report: ValidationReport, expecte
 def test_a_graded_report_stays_strictly_between_broken_and_plausible(
     report: ValidationReport,
 ) -> None:
-    assert -1.0 < reward(report) < 1.0
+    broken = reward(replace(report, verdict=Verdict.DOES_NOT_BUILD))
+    tampered = reward(replace(report, verdict=Verdict.TAMPERED))
+    assert -1.0 <= tampered < broken < reward(report) < 1.0
 
 
 @given(graded(), st.floats(0, 1))
@@ -126,6 +129,6 @@ def test_a_judge_is_heard_only_where_the_tests_leave_room() -> None:
         return mixed.reward(node, root)
 
     assert value(BASELINE_LIKE) == pytest.approx(0.2)
-    assert value(replace(BASELINE_LIKE, verdict=Verdict.DOES_NOT_BUILD)) == -1.0
+    assert value(replace(BASELINE_LIKE, verdict=Verdict.DOES_NOT_BUILD)) == -0.95
     assert value(replace(BASELINE_LIKE, verdict=Verdict.PLAUSIBLE)) == 1.0
     assert judge.asked == 1

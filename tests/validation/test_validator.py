@@ -149,7 +149,7 @@ HOSTILE = {
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_patch_is_no_fix_and_does_not_harm_the_next_one(validator, body: str) -> None:
     report = judge(validator, edit(("return a - b", body)))
-    assert report.verdict in (Verdict.STILL_FAILS, Verdict.INCONCLUSIVE)
+    assert report.verdict in (Verdict.STILL_FAILS, Verdict.TAMPERED, Verdict.INCONCLUSIVE)
 
 
 def test_what_a_candidate_leaves_in_the_folder_is_gone_for_the_next_one(validator) -> None:

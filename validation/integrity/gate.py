@@ -72,9 +72,10 @@ class IntegrityGate:
         """
         examined = []
         for path in patch.paths:
-            if self._is_allowed(path):
-                continue
             violation = self._check_path(path, patch)
+            is_inside = violation is None or violation.kind is not ViolationKind.OUTSIDE_SUBJECT
+            if is_inside and self._is_allowed(path):
+                continue
             if violation is not None:
                 return violation
             examined.append(path)

@@ -197,7 +197,8 @@ _WATCHED = frozenset(
         *python_names.BUILTINS,
         *python_names.PLAIN_READERS,
         *python_names.PLAIN_WRITERS,
-        *("import", "except", "SystemExit", "coding", "open", "__dict__", "__self__", "lambda"),
+        *("import", "except", "SystemExit", "KeyboardInterrupt", "coding", "open", "lambda"),
+        *("__dict__", "__file__", "__self__"),
     }
 )  # fmt: skip
 """Words without which nothing that is listed can be reached in Python."""

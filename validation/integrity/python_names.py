@@ -38,7 +38,7 @@ CALLABLES: Mapping[str, Kind] = _table(
         " builtins.exit builtins.quit resource.setrlimit",
         Kind.RAW_OUTPUT: "os.write os.pwrite os.writev os.pwritev os.fdopen os.dup os.dup2 os.open"
         " os.pipe os.pipe2 os.close os.closerange os.sendfile os.memfd_create os.splice"
-        " os.copy_file_range io.FileIO io.open_code socket.fromfd"
+        " os.copy_file_range os.lseek fcntl.fcntl fcntl.ioctl io.FileIO io.open_code socket.fromfd"
         " sys.__stdout__ sys.__stderr__ sys.__stdin__",
         Kind.INTROSPECTION: "sys._getframe sys._current_frames sys._current_exceptions"
         " sys._getframemodulename sys.modules sys.settrace sys.setprofile sys.gettrace"
@@ -55,7 +55,9 @@ CALLABLES: Mapping[str, Kind] = _table(
         Kind.REFLECTION: "builtins.eval builtins.exec builtins.compile builtins.globals"
         " builtins.__import__ builtins.breakpoint builtins.__loader__ builtins.__spec__"
         " builtins.__builtins__ builtins.__build_class__ types.CodeType types.FunctionType"
-        " types.CellType importlib.import_module importlib.__import__ importlib.reload"
+        " types.CellType pickle.loads pickle.load pickle.Unpickler"
+        " _pickle.loads _pickle.Unpickler shelve.open importlib.import_module"
+        " importlib.__import__ importlib.reload"
         " pkgutil.resolve_name pydoc.locate",
         Kind.IMPORT_MACHINERY: "sys.meta_path sys.path_hooks sys.path_importer_cache"
         " sys.path.append sys.path.insert sys.path.extend sys.path.remove sys.path.pop"
@@ -65,6 +67,9 @@ CALLABLES: Mapping[str, Kind] = _table(
         " os.execvp os.execvpe os.execlpe os.spawnv os.spawnve os.spawnl os.spawnle os.spawnlp"
         " os.spawnvp os.spawnvpe os.spawnlpe os.posix_spawn os.posix_spawnp",
         Kind.FOREIGN_STATE: "os.putenv os.unsetenv",
+        Kind.TEST_AWARENESS: "sys.flags sys.dont_write_bytecode signal.getitimer signal.getsignal"
+        " resource.getrlimit resource.getrusage platform.node socket.gethostname os.uname"
+        " getpass.getuser os.getlogin os.environ.items os.environ.keys os.environ.values",
         Kind.NETWORK: "socket.socket socket.create_connection socket.create_server"
         " socket.socketpair socketserver asyncio.open_connection asyncio.open_unix_connection"
         " ftplib.FTP smtplib.SMTP multiprocessing.connection",
@@ -85,7 +90,7 @@ ATTRIBUTES: Mapping[str, Kind] = _table(
         Kind.INTROSPECTION: "_getframe _current_frames f_back f_globals f_locals f_builtins f_code"
         " f_trace f_lineno f_lasti tb_frame tb_lasti gi_frame cr_frame ag_frame gi_code cr_code"
         " settrace setprofile addaudithook __subclasses__ __globals__ __builtins__ __closure__"
-        " cell_contents co_code co_consts __code__",
+        " cell_contents co_code co_consts __code__ findCaller currentframe",
         Kind.REFLECTION: "__import__ __loader__ __builtins__",
         Kind.IMPORT_MACHINERY: "exec_module load_module meta_path path_hooks",
         Kind.TEST_MACHINERY: "__tracebackhide__ _pytestfixturefunction currentTestInfo",
@@ -153,7 +158,7 @@ CI_VARIABLES = frozenset({"CI", "CONTINUOUS_INTEGRATION", "TEST", "TESTING", "TF
 
 REPORT_FILES = re.compile(
     r"(?:.*/)?(?:junit[\w.-]*|\S*TEST-\S*\.xml|\S*report\S*\.xml|results?\.xml|xunit\S*"
-    r"|surefire-reports\S*|failsafe-reports\S*|\.coverage\S*|conftest\.py|pytest\.ini|tox\.ini"
+    r"|\S*\.(?:dist|egg)-info\S*|(?:.*/)?entry_points\.txt|surefire-reports\S*|failsafe-reports\S*|\.coverage\S*|conftest\.py|pytest\.ini|tox\.ini"
     r"|(?:site|user)customize(?:\.py)?|\S*\.pth|\.pytest_cache\S*|test_\w+\.py|\w+_test\.py"
     r"|\.git/\S*)"
 )

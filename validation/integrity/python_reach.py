@@ -135,6 +135,8 @@ class _Reader:
             ast.ClassDef: self._class,
             ast.ExceptHandler: self._handler,
             ast.keyword: self._keyword,
+            ast.Raise: self._raise,
+            ast.Compare: self._compare,
         }
 
     def _resolve(self, node: ast.expr) -> str | None:
@@ -207,6 +209,8 @@ class _Reader:
         dotted = self._resolve(node)
         if dotted is not None:
             self._note_name(dotted, node)
+        if dotted == "os.environ" and id(node) not in self._handled:
+            self._note(Kind.TEST_AWARENESS, "the whole environment", node)
         self._note_attribute(node.attr, node)
         if not isinstance(node.ctx, ast.Load):
             self._store(node, node.value, node.attr)
@@ -260,6 +264,9 @@ class _Reader:
 
     def _call(self, node: ast.Call) -> None:
         self._text(node)
+        records = any(keyword.arg == "record" for keyword in node.keywords)
+        if records and self._resolve(node.func) == "warnings.catch_warnings":
+            self._note(Kind.INTROSPECTION, "recorded warnings", node)
         if isinstance(node.func, ast.Name) and len(node.args) > 1:
             if node.func.id in names.PLAIN_READERS:
                 self._read_attribute(node)
@@ -299,6 +306,7 @@ class _Reader:
         self._text(node)
         if self._resolve(node.value) == "os.environ":
             self._environment(node.slice, node)
+            self._handled.add(id(node.value))
         if not isinstance(node.ctx, ast.Load) and self._resolve(node.value) == "sys.path":
             self._note(Kind.IMPORT_MACHINERY, "assignment into sys.path", node)
 
@@ -310,6 +318,19 @@ class _Reader:
     def _keyword(self, node: ast.keyword) -> None:
         if node.arg is not None:
             self._note_attribute(node.arg, node)
+        if node.arg in names.COMPARISONS:
+            self._note(Kind.FORGED_EQUALITY, f"the name {node.arg} as a keyword", node)
+
+    def _raise(self, node: ast.Raise) -> None:
+        raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        if isinstance(raised, ast.Name) and raised.id == "KeyboardInterrupt":
+            self._note(Kind.PROCESS_CONTROL, "raise KeyboardInterrupt", node)
+
+    def _compare(self, node: ast.Compare) -> None:
+        if fold(node.left) is not None:
+            self._handled.update(id(side) for side in node.comparators)
+        if any(_name_of(side) == "__file__" for side in (node.left, *node.comparators)):
+            self._note(Kind.TEST_AWARENESS, "a comparison of its own file name", node)
 
     # -- texts ---------------------------------------------------------------------------------
 
@@ -377,7 +398,7 @@ class _Reader:
             if method.name == "__class__":
                 self._note(Kind.FORGED_EQUALITY, f"{node.name}.__class__", method)
             if method.name in names.COMPARISONS and _ignores_other(method):
-                what = f"{node.name}.{method.name} that ignores what it compares with"
+                what = f"{node.name}.{method.name} that ignores what it compares"
                 self._note(Kind.FORGED_EQUALITY, what, method)
 
     def _handler(self, node: ast.ExceptHandler) -> None:
@@ -557,17 +578,21 @@ def _leaves(body: list[ast.stmt]) -> bool:
 
 
 def _ignores_other(method: _Function) -> bool:
-    """Whether a comparison returns something without ever looking at its other side."""
+    """Whether a comparison returns something without ever looking at both sides."""
     arguments = [*method.args.posonlyargs, *method.args.args]
     if len(arguments) < 2:
         return False
     returns = [node for node in ast.walk(method) if isinstance(node, ast.Return)]
     if not returns or any(isinstance(node, ast.Raise) for node in ast.walk(method)):
         return False
-    other = arguments[1].arg
     if all(_name_of(node.value) == "NotImplemented" for node in returns):
         return False
-    return not any(isinstance(node, ast.Name) and node.id == other for node in ast.walk(method))
+    used = {node.id for node in ast.walk(method) if isinstance(node, ast.Name)}
+    if arguments[1].arg not in used:
+        return True
+    # Objects without state are equal to all of their kind, and say so by asking for the kind.
+    asks_kind = not used.isdisjoint({"isinstance", "issubclass", "type", "super"})
+    return arguments[0].arg not in used and not asks_kind
 
 
 def _is_number(node: ast.expr) -> bool:

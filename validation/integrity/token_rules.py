@@ -74,6 +74,7 @@ JAVASCRIPT = _rules(
         " vm.runInNewContext vm.runInContext",
         Kind.TEST_MACHINERY: "jest mocha jasmine vitest expect.extend describe( beforeEach("
         " afterEach( beforeAll( afterAll( chai sinon assert.strictEqual= QUnit",
+        Kind.TEST_AWARENESS: "JEST_WORKER_ID VITEST process.env.NODE_ENV process.env.CI",
         Kind.OTHER_PROCESSES: "child_process worker_threads cluster.fork",
         Kind.RAW_OUTPUT: "writeSync appendFileSync writeFileSync process.stdout.fd"
         " process.stdout.write= process.stderr.write=",
@@ -92,7 +93,7 @@ C = _rules(
         " __builtin_frame_address program_invocation_name getppid _Unwind_Backtrace"
         " process_vm_readv __progname",
         Kind.REFLECTION: "dlopen dlsym dlmopen mprotect asm __asm__ __asm syscall(",
-        Kind.IMPORT_MACHINERY: "constructor) constructor( constructor, __constructor__ destructor)"
+        Kind.IMPORT_MACHINERY: "constructor) constructor] constructor( constructor, __constructor__ destructor)"
         " destructor( destructor, __destructor__ init_array fini_array weakref ifunc __malloc_hook",
         Kind.OTHER_PROCESSES: "system( popen( execl execlp execle execv( execvp( execvpe execve("
         " posix_spawn posix_spawnp",

@@ -61,9 +61,9 @@ def _pattern(lexis: Lexis) -> re.Pattern[str]:
     if lexis not in _PATTERNS:
         parts = [r"(?P<space>\s+)"]
         if lexis.hash_comments:
-            parts.append(r"(?P<comment>\#[^\n]*)")
+            parts.append(r"(?P<comment>\#[^\n\r]*)")
         else:
-            parts.append(r"(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))")
+            parts.append(r"(?P<comment>//[^\n\r\u2028\u2029]*|/\*.*?(?:\*/|\Z))")
         if lexis.has_raw_strings:
             parts.append(r'(?P<raw>R"(?P<mark>[^\s()\\]{0,16})\(.*?(?:\)(?P=mark)"|\Z))')
         if lexis.has_triple_quotes:

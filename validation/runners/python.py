@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,15 @@ from apr.core.errors import SandboxDiedError
 from apr.core.ports import Sandbox, SandboxProcess
 from apr.core.report import Execution, TestResult
 from validation.runners.base import Guard, RunLimits
+from validation.runners.guarding import Behaviour, behaviour, evidence
+from validation.runners.protocol import Transcript
 from validation.runners.session import (
     OnResult,
     TestServer,
-    Transcript,
     harness_argv,
     run_to_end,
 )
+from validation.workspace import store_bytecode
 
 MAX_RESTARTS = 25
 START_LIMIT_S = 300.0
@@ -35,6 +39,8 @@ class PythonRunner:
     def __init__(self, command: TestCommand, sandbox: Sandbox) -> None:
         self.command = command
         self.sandbox = sandbox
+        self._lock = threading.Lock()
+        self._behaviours: dict[tuple[Path, tuple[str, ...], bool], Behaviour] = {}
 
     def run(
         self,
@@ -48,16 +54,38 @@ class PythonRunner:
         guard: Guard | None = None,
     ) -> tuple[Execution, CoverageMatrix | None]:
         """See `TestRunner.run`. A test that takes the process down does not hide the others."""
-        started = time.monotonic()
-        config = self._config("run", tests) | {
+        if guard is not None:
+            return self._run_guarded(workspace, limits, tests, guard, on_result), None
+        config = self._run_config(limits, tests) | {
             "coverage": coverage,
             "toolbox": str(toolbox()),
-            "test_timeout_s": limits.test_s,
-            "test_floor_s": limits.floor_s,
             "write_bytecode": write_bytecode,
         }
-        whole: list[TestResult] = []
+        execution, transcripts = self._run_parts(workspace, limits, config, on_result)
         matrix = _MatrixBuilder()
+        for transcript in transcripts:
+            matrix.add(transcript)
+            if write_bytecode:
+                store_bytecode(workspace, transcript.bytecode)
+        return execution, matrix.build(execution.results) if coverage and matrix else None
+
+    def _run_config(self, limits: RunLimits, tests: Sequence[TestId] | None) -> dict[str, Any]:
+        return self._config("run", tests) | {
+            "test_timeout_s": limits.test_s,
+            "test_floor_s": limits.floor_s,
+        }
+
+    def _run_parts(
+        self,
+        workspace: Path,
+        limits: RunLimits,
+        config: dict[str, Any],
+        on_result: OnResult | None = None,
+    ) -> tuple[Execution, list[Transcript]]:
+        """Run until every collected test has an outcome, in as many processes as that takes."""
+        started = time.monotonic()
+        whole: list[TestResult] = []
+        transcripts: list[Transcript] = []
         for _ in range(MAX_RESTARTS):
             remaining_s = limits.total_s - (time.monotonic() - started)
             with self._start(workspace, writable=True) as process:
@@ -65,20 +93,66 @@ class PythonRunner:
                     process, config, min(limits.idle_s, remaining_s), remaining_s, on_result
                 )
             whole.extend(execution.results)
-            matrix.add(transcript)
-            config["tests"] = left = _left_over(transcript, execution)
-            if execution.completed or not execution.results or not left:
+            transcripts.append(transcript)
+            left = transcript.left_over({result.test for result in execution.results})
+            config = config | {"tests": left}
+            if execution.completed or not execution.results or not left or execution.tampering:
                 break
-        merged = Execution(
+        merged = replace(
+            execution,
             results=tuple(whole),
-            exit_status=execution.exit_status,
-            completed=execution.completed,
             duration_s=time.monotonic() - started,
-            timed_out=execution.timed_out,
-            output=execution.output,
             left_over=len(left),
+            wrote=tuple(dict.fromkeys(path for part in transcripts for path in part.wrote)),
         )
-        return merged, matrix.build(merged.results) if coverage and matrix else None
+        return _with_last_test_fatal(merged, transcript), transcripts
+
+    def _run_guarded(
+        self,
+        workspace: Path,
+        limits: RunLimits,
+        tests: Sequence[TestId] | None,
+        guard: Guard,
+        on_result: OnResult | None,
+    ) -> Execution:
+        base, disguised = self._behaviour_of_base(limits, guard)
+        config = self._guard_config(limits, tests, guard.patched, disguised)
+        execution, transcripts = self._run_parts(workspace, limits, config, on_result)
+        sources = {path: _read_text(guard.base / path) for path in guard.patched}
+        found = (evidence(transcript, base, sources) for transcript in transcripts)
+        sentence = next(filter(None, found), "")
+        if not sentence:
+            return execution
+        return replace(execution, tampering=sentence, completed=False)
+
+    def _guard_config(
+        self,
+        limits: RunLimits,
+        tests: Sequence[TestId] | None,
+        patched: Sequence[str],
+        disguised: bool,
+    ) -> dict[str, Any]:
+        guard = {"patched": list(patched), "disguised": disguised}
+        return self._run_config(limits, tests) | {"guard": guard}
+
+    def _behaviour_of_base(self, limits: RunLimits, guard: Guard) -> tuple[Behaviour, bool]:
+        """What the unpatched program does, and whether its tests bear the disguise."""
+        plain = self._measure(limits, guard, disguised=False)
+        if not guard.disguised:
+            return plain, False
+        disguised = self._measure(limits, guard, disguised=True)
+        if disguised.outcomes != plain.outcomes:
+            return plain, False
+        return disguised, True
+
+    def _measure(self, limits: RunLimits, guard: Guard, *, disguised: bool) -> Behaviour:
+        key = (guard.base, guard.patched, disguised)
+        with self._lock:
+            if key not in self._behaviours:
+                config = self._guard_config(limits, None, guard.patched, disguised)
+                _, transcripts = self._run_parts(guard.base, limits, config)
+                self._behaviours[key] = behaviour(transcripts)
+            return self._behaviours[key]
 
     @contextmanager
     def open(
@@ -113,9 +187,18 @@ class PythonRunner:
         }
 
 
-def _left_over(transcript: Transcript, execution: Execution) -> list[TestId]:
-    seen = {result.test for result in execution.results}
-    return [test for test in transcript.collected if test not in seen]
+def _with_last_test_fatal(execution: Execution, last: Transcript) -> Execution:
+    """A run whose last test took the process down has lost nothing: every test has an outcome."""
+    if execution.left_over or last.running is None or last.tampering or execution.timed_out:
+        return execution
+    return replace(execution, completed=True, exit_status=1)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def toolbox() -> Path:

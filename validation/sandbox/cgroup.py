@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from validation.sandbox.owner import Owner, this_process
 from validation.sandbox.policy import MIB, SandboxPolicy
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
@@ -28,7 +30,7 @@ _numbers = itertools.count(1)
 @contextlib.contextmanager
 def limit_group(policy: SandboxPolicy) -> Iterator[tuple[Path, ...]]:
     """The `cgroup.procs` files that a process must be written to; the groups go at the end."""
-    name = f"{PREFIX}{os.getpid()}-{next(_numbers)}"
+    name = f"{group_prefix()}{next(_numbers)}"
     made: list[Path] = []
     try:
         for parent, limits in plan_groups(policy, CGROUP_ROOT, own_cgroups()).items():
@@ -44,6 +46,12 @@ def limit_group(policy: SandboxPolicy) -> Iterator[tuple[Path, ...]]:
     finally:
         for group in made:
             _remove(group)
+
+
+def group_prefix() -> str:
+    """How the names of this process's groups begin."""
+    me = this_process()
+    return f"{PREFIX}{me.namespace}.{me.pid}.{me.started}-"
 
 
 def own_cgroups() -> str:
@@ -93,15 +101,17 @@ def _delegating_group(root: Path, own: Path) -> Path | None:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove what callers that were killed left behind; the kernel keeps groups in use."""
+    """End and remove what callers that were killed left behind."""
+    me = this_process()
     for group in parent.glob(f"{PREFIX}*-*"):
-        owner = group.name.removeprefix(PREFIX).split("-")[0]
-        if owner.isdecimal() and not Path("/proc", owner).exists():
-            with contextlib.suppress(OSError):
-                group.rmdir()
+        told = group.name.removeprefix(PREFIX).partition("-")[0].replace(".", ":")
+        owner = Owner.parse(f"{me.host}:{me.boot}:{told}")
+        if owner is not None and owner.is_dead():
+            _remove(group)
 
 
 def _remove(group: Path) -> None:
+    """End whatever has escaped every other way of being ended, then the group."""
     deadline = time.monotonic() + REMOVAL_TIMEOUT_S
     while True:
         try:
@@ -109,7 +119,15 @@ def _remove(group: Path) -> None:
             return
         except FileNotFoundError:
             return
-        except OSError:  # busy for the moment in which the kernel buries the last process
+        except OSError:  # in use, or the kernel has not buried the last process yet
             if time.monotonic() > deadline:
                 return
+        _kill_members(group)
         time.sleep(0.002)
+
+
+def _kill_members(group: Path) -> None:
+    with contextlib.suppress(OSError):
+        for pid in (group / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(int(pid), signal.SIGKILL)

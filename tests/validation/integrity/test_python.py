@@ -85,6 +85,7 @@ REFUSED = {
         "exit(0)",
         "import posix; posix.abort()",
         "kill = os.kill; kill(0, 9)",
+        "raise KeyboardInterrupt",
     ],
     "test-machinery": [
         "import pytest; pytest.skip('later')",
@@ -120,6 +121,8 @@ REFUSED = {
         "name = 'f_back'; getattr(a, name)",
         "(x for x in ()).gi_frame",
         "sys._current_frames()",
+        "import logging; logging.getLogger().findCaller()",
+        "import warnings\n    with warnings.catch_warnings(record=True) as seen: a()",
     ],
     "reflection": [
         "eval('1')",
@@ -142,6 +145,7 @@ REFUSED = {
         "import marshal; marshal.loads(a)",
         "import types; types.FunctionType(a, {})",
         "__loader__.get_data(a)",
+        "import pickle; pickle.loads(a)",
     ],
     "import-machinery": [
         "sys.path.insert(0, a)",
@@ -161,6 +165,12 @@ REFUSED = {
         "return a == 'test_gcd_of_primes'",
         "return a.endswith('::TestGcd')",
         "return b'unittest' in a",
+        "return sys.flags.hash_randomization",
+        "import platform; return platform.node()",
+        "return [v for v in os.environ.values()]",
+        "return 'fixtures' in __file__",
+        "return [v for v in os.environ]",
+        "return len(os.environ)",
     ],
     "raw-output": [
         "os.write(1, b'ok')",
@@ -173,6 +183,7 @@ REFUSED = {
         "open('conftest.py', 'w')",
         "open('x.pth', 'w')",
         "open('.git/hooks/pre-commit', 'w')",
+        "open('x-1.0.dist-info/entry_points.txt', 'w')",
         "sys.__stdout__.write('ok')",
     ],
     "native-code": ["import ctypes", "import mmap", "from cffi import FFI"],
@@ -199,6 +210,8 @@ REFUSED = {
         "class Any:\n        def __eq__(self, other): return not False",
         "class Any:\n        __eq__ = lambda self, other: True",
         "class Any(int):\n        def __ne__(self, other): return False",
+        "class Any(int):\n        def __eq__(self, other): return int(other) == int(other)",
+        "return type('N', (), dict(__eq__=lambda *_: True))()",
         "class Any:\n        __class__ = int",
         "class Any:\n        @property\n        def __class__(self): return int",
         "Account.__eq__ = a",
@@ -241,13 +254,16 @@ ALLOWED = [
     "a.modules; a.argv; a.compile(b); a.eval(b)",
     "re.compile('x')",
     "os.path.join(a, b); os.getcwd(); os.environ.get('HOME')",
-    "os.environ['HOME']",
+    "os.environ['HOME']; 'HOME' in os.environ; os.environ.copy()",
     "open(a, 'w'); open('out.txt', 'w')",
     "a.balance = 3; self.x = 4; Account.limit = 3",
     "return sys.maxsize, sys.version_info, sys.stdout",
     "try: a()\n    except Exception: pass",
     "try: a()\n    except BaseException: raise",
     "class P:\n        def __eq__(self, other): return isinstance(other, P)",
+    "import warnings; warnings.catch_warnings()",
+    "return os.path.dirname(__file__)",
+    "try: a()\n    except KeyboardInterrupt: raise",
     "class P:\n        def __lt__(self, other): return NotImplemented",
     "class P:\n        def __eq__(self, other): raise TypeError",
     "class P:\n        def __bool__(self): return False",
@@ -257,7 +273,7 @@ ALLOWED = [
     "return a.__class__.__name__, a.__dict__, a.__self__",
     "# os._exit(0) is what pytest would not like",
     "'''os._exit and PYTEST_CURRENT_TEST'''",
-    "import socket; return socket.timeout, socket.gethostname()",
+    "import socket; return socket.timeout, socket.AF_INET",
     "import importlib.util; return importlib.util.find_spec(a)",
     "compiled = [c for c in a]",
 ]
@@ -324,6 +340,12 @@ def test_code_that_only_another_python_can_read_is_read_by_words():
     old = "print 'python 2'\n\ndef f(a):\n    return a\n"
     assert check(old + "import pytest\n", old).kind == "test-machinery"
     assert check(old + "b = 2\n", old) is None
+
+
+def test_a_carriage_return_ends_a_comment():
+    assert check(with_body("# nothing\r    os._exit(0)\r    # more")).kind == "process-control"
+    # The same where our parser sees no Python, and words alone are left.
+    assert check(with_body("# nothing\r        os._exit(0)", "f(")).kind == "process-control"
 
 
 def test_a_test_framework_may_use_itself():

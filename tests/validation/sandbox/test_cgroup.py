@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 
 from validation.sandbox import cgroup
 from validation.sandbox.cgroup import OWN_PROCESSES, limit_group, plan_groups
+from validation.sandbox.owner import this_process
 from validation.sandbox.policy import SandboxPolicy
 
 POLICY = SandboxPolicy(pids=10, memory_mib=2)
@@ -49,14 +50,41 @@ def test_nothing_is_planned_where_nothing_is_delegated(tmp_path: Path) -> None:
 def test_groups_go_at_the_end_and_those_of_the_dead_with_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with subprocess.Popen(["/bin/true"]) as ended:
-        pass
-    (tmp_path / "pids" / f"apr-{ended.pid}-1").mkdir(parents=True)
-    (tmp_path / "pids" / f"apr-{os.getppid()}-1").mkdir()
+    me = this_process()
+    dead = (f"{me.pid}.{me.started + 1}", f"{me.pid}.{me.started - 1}", "4194304.1")
+    alive = f"apr-{me.namespace}.{me.pid}.{me.started}-999"
+    elsewhere = f"apr-1{me.namespace}.4194304.1-1"
+    for name in (alive, elsewhere, *(f"apr-{me.namespace}.{who}-1" for who in dead)):
+        (tmp_path / "pids" / name).mkdir(parents=True)
     monkeypatch.setattr(cgroup, "CGROUP_ROOT", tmp_path)
     monkeypatch.setattr(cgroup, "own_cgroups", lambda: "8:pids:/\n")
     with limit_group(POLICY) as (processes,):
         limit = processes.parent / "pids.max"
         assert limit.read_text() == str(PIDS)
         limit.unlink()  # real groups lose their files by themselves
-    assert [group.name for group in (tmp_path / "pids").iterdir()] == [f"apr-{os.getppid()}-1"]
+    assert {group.name for group in (tmp_path / "pids").iterdir()} == {alive, elsewhere}
+
+
+def test_processor_time_is_limited_in_either_version(tmp_path: Path) -> None:
+    (tmp_path / "cpu,cpuacct").mkdir()
+    policy = SandboxPolicy(cpus=1.5)
+    plan = plan_groups(policy, tmp_path, "2:cpu,cpuacct:/\n")
+    assert plan == {tmp_path / "cpu,cpuacct": (("cpu.cfs_quota_us", 150_000),)}
+    (tmp_path / "cgroup.controllers").write_text("cpu pids\n")
+    (tmp_path / "cgroup.subtree_control").write_text("cpu pids\n")
+    (limits,) = plan_groups(policy, tmp_path, "0::/\n").values()
+    assert ("cpu.max", "150000 100000") in limits
+
+
+def test_group_is_removed_with_what_still_runs_in_it() -> None:
+    with limit_group(POLICY) as files, subprocess.Popen(["/bin/sleep", "600"]) as sleeper:
+        if not files:
+            sleeper.kill()
+            pytest.skip("no control group can be made here")
+        for file in files:
+            file.write_text(str(sleeper.pid))
+        groups = [file.parent for file in files]
+        for group in groups:
+            cgroup._remove(group)
+        assert sleeper.wait(10) == -signal.SIGKILL
+    assert not any(group.exists() for group in groups)

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import importlib.machinery
-import json
 import os
+import resource
 import select
 import signal
-import sys
 import time
 import warnings
 from typing import Any, BinaryIO, Callable, Iterable
 
-from apr_harness.channel import Channel, shorten
+from apr_harness.channel import Channel, decode, shorten
+from apr_harness.imports import ImportWatch
+from apr_harness.scratch import Upkeep
 
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
-MAX_REPORT = 16 * 2**20
+MAX_REPORT = 4 * 2**20
+LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
 LOOK_S = 0.05  # how often to look whether a silent child is still there
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -33,31 +34,15 @@ class ForkPoint:
     inside, serving, until its command stream ends, and then leaves the process.
     """
 
-    def __init__(self, commands: BinaryIO, channel: Channel, watched: Iterable[str]) -> None:
+    def __init__(
+        self, commands: BinaryIO, channel: Channel, watched: Iterable[str], upkeep: Upkeep
+    ) -> None:
         self.commands = commands
         self.channel = channel
-        self.watched = frozenset(os.path.realpath(path) for path in watched)
+        self.upkeep = upkeep
+        self.imports = ImportWatch(watched, self.reach, self.give_up)
         self.reached = False
         self.on_child: Callable[[dict[str, Any]], None] = lambda command: None
-
-    def watch_imports(self) -> None:
-        """Reach the fork point when a watched file is about to be imported."""
-        original = importlib.machinery.SourceFileLoader.get_code
-        point = self
-
-        def get_code(loader: Any, name: str) -> Any:
-            path = loader.path if isinstance(loader.path, str) else ""
-            is_watched = os.path.realpath(path) in point.watched
-            if not point.reached and is_watched:
-                point.reach("import of " + name)
-            try:
-                return original(loader, name)
-            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-                if not is_watched:
-                    raise
-                point.give_up(error)
-
-        importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
 
     def give_up(self, error: BaseException) -> None:
         """The patched file does not compile: nothing else needs to be known."""
@@ -75,21 +60,25 @@ class ForkPoint:
         _prctl(PR_SET_DUMPABLE, 0)
         gc.collect()
         gc.freeze()
+        self.upkeep.begin()
         self.channel.send(k="ready", where=where)
+        allowance = _allowance()
         for line in iter(self.commands.readline, b""):
-            command = json.loads(line)
+            if _allowance() != allowance or not self.upkeep.renew():
+                # A candidate has used prlimit on its parent, or left what cannot be removed: the
+                # next one must not inherit that.
+                os._exit(1)
+            command = decode(line.decode())
             if self._serve(command):
                 return
         os._exit(0)
 
     def _refuse_stale_modules(self) -> None:
         """A watched file imported before the hook was set would be tested unpatched."""
-        for name, module in list(sys.modules.items()):
-            path = getattr(module, "__file__", None)
-            done = not getattr(getattr(module, "__spec__", None), "_initializing", False)
-            if path and done and os.path.realpath(path) in self.watched:
-                self.channel.send(k="fatal", m=f"{name} was imported too early")
-                os._exit(1)
+        name = self.imports.imported()
+        if name:
+            self.channel.send(k="stale", m=f"{name} was imported too early")
+            os._exit(1)
 
     def _serve(self, command: dict[str, Any]) -> bool:
         """Run one candidate; true in the child that is to run it."""
@@ -108,7 +97,7 @@ class ForkPoint:
         os.close(read_fd)
         self.commands.close()
         os.close(self.channel.fd)
-        self.channel.fd = write_fd
+        self.channel.open(write_fd, command.pop("secret"))
         os.setsid()
         self.on_child(command)
 
@@ -118,15 +107,28 @@ class ForkPoint:
         os.close(read_fd)
         status = _reap(pid)
         _end_descendants()
-        lines = data[:MAX_REPORT].decode("utf-8", "replace").split("\n")
         self.channel.send(
             k="result",
             n=command["n"],
             status=status,
             timed_out=timed_out,
             d=round(time.monotonic() - started, 6),
-            lines=[line for line in lines if line],
+            lines=_split(data),
         )
+
+
+def _split(data: bytes) -> list[str] | None:
+    """The lines of a report; None when it is too long or holds what no harness writes."""
+    text = data.decode("latin-1")
+    if len(data) > MAX_REPORT or not (text.isascii() and text.replace("\n", "").isprintable()):
+        return None
+    return text.split("\n")[:-1] if text.endswith("\n") else text.split("\n")
+
+
+def _allowance() -> list[Any]:
+    """What a process of the same user could change about this one."""
+    limits: list[Any] = [resource.getrlimit(kind) for kind in LIMITS]
+    return [*limits, os.getpriority(os.PRIO_PROCESS, 0), os.sched_getaffinity(0)]
 
 
 def _read_until_end(pid: int, read_fd: int, limit_s: float) -> tuple[bytes, bool]:
@@ -158,7 +160,7 @@ def _read_until_end(pid: int, read_fd: int, limit_s: float) -> tuple[bytes, bool
         if not chunk:
             return b"".join(chunks), False
         size += len(chunk)
-        if size <= MAX_REPORT:
+        if size <= MAX_REPORT + len(chunk):
             chunks.append(chunk)
 
 

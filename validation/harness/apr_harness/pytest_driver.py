@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import unittest
 from typing import Any
 
 import pytest
+from _pytest.assertion import rewrite
 
+from apr_harness.canaries import PYTEST_FORMS, Names, choose, draw, write
 from apr_harness.forkpoint import ForkPoint
+from apr_harness.guard import CANARIES, Guard
 from apr_harness.recorder import Recorder, Selection, TestTimeoutError, describe, exit_now
 
 
 class Plugin:
     """The pytest plugin: selects and orders tests, times them, reports them."""
 
-    def __init__(self, recorder: Recorder, config: dict[str, Any], point: ForkPoint | None) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        config: dict[str, Any],
+        point: ForkPoint | None,
+        guard: Guard | None,
+    ) -> None:
         self.recorder = recorder
+        self.guard = guard
         self.paths: list[str] = config.get("paths") or []
         self.selection = Selection(config)
         self.point = point
         self._phases: list[Any] = []
-        self._timed_out = False
+        self._timed_out = self._is_contradicted = False
         self._failure: tuple[str, list[Any], int] = ("", [], 0)
 
     def pytest_configure(self, config: Any) -> None:
         if self.paths:
             config.args = list(self.paths)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config: Any) -> None:
+        if self.guard is not None:
+            self.guard.begin(hooks=early_config.hook)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collectreport(self, report: Any) -> None:
@@ -33,7 +50,9 @@ class Plugin:
             self.recorder.report(report.nodeid, "error", str(report.longrepr))
         elif report.nodeid in (self.selection.tests or ()):
             # A module whose import failed in the baseline is a trigger test itself.
-            self.recorder.report(report.nodeid, "passed")
+            self.recorder.loaded(report.nodeid)
+        else:
+            self.recorder.channel.send(k="alive")
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, session: Any, config: Any, items: list[Any]) -> None:
@@ -42,6 +61,10 @@ class Plugin:
         items[:] = self.selection.arrange(items, lambda item: item.nodeid)
         if self.point is None:
             self.recorder.channel.send(k="collected", ids=[item.nodeid for item in items])
+        if self.guard is not None:
+            tests = [(item.nodeid, *_function_of(item)) for item in items]
+            planted = plant(items, self.guard.chance)
+            self.guard.settle(tests, planted)
         for item in items:
             self._make_failures_cheap(item)
 
@@ -56,10 +79,13 @@ class Plugin:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Any:
-        self._phases, self._timed_out, self._failure = [], False, ("", [], 0)
+        self._phases, self._failure = [], ("", [], 0)
+        self._timed_out = self._is_contradicted = False
         self.recorder.start(item.nodeid)
-        yield
-        self._finish(item)
+        outcome = yield
+        if self.guard is not None:
+            self.guard.look()
+        self._finish(item, outcome.excinfo)
         if self.selection.is_over(*self.recorder.counts):
             # Only a candidate's child stops early. Pytest's own way out renders a traceback.
             self.recorder.stopped = True
@@ -92,7 +118,10 @@ class Plugin:
                     self.recorder.progress_of(call.excinfo.tb, function),
                 )
         outcome = yield
-        self._phases.append(outcome.get_result())
+        report = outcome.get_result()
+        # Whoever turns a raised exception into a pass is no plugin that we know of.
+        self._is_contradicted |= call.excinfo is not None and report.passed
+        self._phases.append(report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> None:
@@ -106,8 +135,12 @@ class Plugin:
         self.recorder.channel.send(k="end", status=status, stopped=self.recorder.stopped)
         exit_now(status)
 
-    def _finish(self, item: Any) -> None:
+    def _finish(self, item: Any, interruption: Any) -> None:
         outcome = self._outcome()
+        if interruption is not None and outcome != "timeout":
+            # A test that ends the whole session has not passed, whatever it did before.
+            outcome = "error"
+            self._failure = self._failure[0] or describe(interruption[1]), [], 0
         if outcome in ("passed", "xfailed"):
             self.recorder.finish(item.nodeid, outcome)
         else:
@@ -124,7 +157,61 @@ class Plugin:
         for phase in self._phases:
             if phase.skipped:
                 return "xfailed" if hasattr(phase, "wasxfail") else "skipped"
-        return "passed" if self._phases else "error"
+        ran = [phase.when for phase in self._phases]
+        is_whole = "call" in ran and "teardown" in ran
+        return "passed" if is_whole and not self._is_contradicted else "error"
+
+
+def _function_of(item: Any) -> tuple[str, Any]:
+    """The name of the module that an item is from, and what it calls."""
+    module = getattr(item, "module", None)
+    return str(getattr(module, "__name__", "")), getattr(item, "obj", None)
+
+
+def plant(items: list[Any], chance: Any) -> list[tuple[str, str]]:
+    """Put canaries among the items, where they separate no two tests of one class.
+
+    The id and the form of each.
+    """
+    names = Names((item.name.partition("[")[0] for item in items), chance)
+    places = [(index, _module_at(items, index)) for index in range(len(items) + 1)]
+    chosen = draw([place for place in places if place[1] is not None], CANARIES, chance)
+    forms = choose(PYTEST_FORMS, CANARIES, chance)
+    planted = []
+    for (index, module), form in reversed(list(zip(chosen, forms))):
+        canary = _make_canary(module, names.new(), PYTEST_FORMS[form], chance)
+        items.insert(index, canary)
+        planted.append((canary.nodeid, form))
+    return planted
+
+
+def _module_at(items: list[Any], index: int) -> Any:
+    """The module that a canary in front of `items[index]` can belong to."""
+    neighbours = items[max(0, index - 1) : index + 1]
+    parents = [item.parent for item in neighbours]
+    if len(parents) == 2 and parents[0] is parents[1] and isinstance(parents[0], pytest.Class):
+        return None
+    for item in reversed(neighbours):
+        module = item.getparent(pytest.Module)
+        if isinstance(item, pytest.Function) and module is not None:
+            return module
+    return None
+
+
+def _make_canary(module: Any, name: str, body: str, chance: Any) -> Any:
+    """A test of `module`, compiled as pytest compiles the file's own."""
+    path = str(module.obj.__file__)
+    text = write(name, body, chance)
+    tree = ast.parse(text)
+    rewrite.rewrite_asserts(tree, text.encode(), path, module.config)
+    namespace = {
+        "__name__": module.obj.__name__,
+        "__file__": path,
+        "pytest": pytest,
+        "unittest": unittest,
+    }
+    exec(compile(tree, path, "exec", dont_inherit=True), namespace)
+    return pytest.Function.from_parent(module, name=name, callobj=namespace[name])
 
 
 def options() -> list[str]:
@@ -142,11 +229,21 @@ def options() -> list[str]:
 
 def run(config: dict[str, Any], recorder: Recorder, point: ForkPoint | None) -> int:
     """Run pytest on the configured arguments and return its exit status."""
-    plugin = Plugin(recorder, config, point)
+    guard = Guard(recorder, recorder.root, config["guard"]) if config.get("guard") else None
+    plugin = Plugin(recorder, config, point, guard)
+    argv = [*options(), *config["argv"]]
     if point is not None:
 
         def on_child(command: dict[str, Any]) -> None:
             plugin.selection = Selection(command)
 
         point.on_child = on_child
-    return int(pytest.main([*options(), *config["argv"]], plugins=[plugin]))
+        point.imports.watch_rewriting()
+    if guard is not None:
+        guard.imports.watch_sources()
+        guard.imports.watch_rewriting()
+        argv.append("--maxfail=0")  # a canary's failure must not end the run
+    status = int(pytest.main(argv, plugins=[plugin]))
+    if guard is not None:
+        guard.look()
+    return status

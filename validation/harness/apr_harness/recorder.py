@@ -10,6 +10,7 @@ from typing import Any, Callable, Iterable
 
 from apr_harness.channel import Channel, shorten
 
+_clock = time.perf_counter  # a test may replace the one in `time`
 MAX_FRAMES = 40
 HALF = MAX_FRAMES // 2
 Frames = list  # of [path, line, function]
@@ -108,13 +109,15 @@ class Recorder:
         self.root = os.path.realpath(root)
         self.finished = self.failures = self.timeouts = 0
         self.stopped = False  # before all tests were run
+        self.began = False  # a first test
         self.on_test: Callable[[str], None] = lambda test: None
         self._started = 0.0
         self._relative: dict[str, str] = {}
 
     def start(self, test: str) -> None:
         """A test begins."""
-        self._started = time.perf_counter()
+        self.began = True
+        self._started = _clock()
         self.channel.send(k="start", id=test)
         self.on_test(test)
 
@@ -128,7 +131,7 @@ class Recorder:
     ) -> None:
         """A test is over."""
         self.on_test("")
-        self.report(test, outcome, message, frames, progress, time.perf_counter() - self._started)
+        self.report(test, outcome, message, frames, progress, _clock() - self._started)
 
     def report(
         self,
@@ -143,15 +146,37 @@ class Recorder:
         self.finished += 1
         self.failures += outcome not in ("passed", "skipped", "xfailed")
         self.timeouts += outcome == "timeout"
+        self._send("test", test, outcome, message, frames, progress, duration)
+
+    def _send(
+        self,
+        kind: str,
+        test: str,
+        outcome: str,
+        message: str,
+        frames: Frames | None,
+        progress: int = 0,
+        duration: float = 0.0,
+    ) -> None:
         self.channel.send(
-            k="test",
+            k=kind,
             id=test,
             o=outcome,
-            d=round(duration, 6),
+            d=round(max(duration, 0.0), 6),
             m=shorten(message),
             f=frames or [],
             p=progress,
         )
+
+    def loaded(self, module: str) -> None:
+        """A module that could not be imported before, and so counts as a test, can be now."""
+        self.finished += 1
+        self.channel.send(k="loaded", id=module)
+
+    def spoil(self, test: str, message: str, frames: Frames) -> None:
+        """The tear-down of its class or module failed after a test had been reported."""
+        self.failures += 1
+        self._send("spoilt", test, "error", message, frames)
 
     @property
     def counts(self) -> tuple[int, int, int]:
