@@ -105,7 +105,8 @@ class PromptGenerator:
         return proposals
 
     def _situation(self, context: RepairContext, parent: SearchNode, call: int) -> Situation | None:
-        sources = {**context.sources, **parent.patch.apply(context.sources)}
+        patched = {**context.sources, **parent.patch.apply(context.sources)}
+        sources = {path: text for path, text in patched.items() if text is not None}
         weighted = weigh_functions(
             sources, context.locations_of(parent), parent.patch, self._settings.functions
         )
