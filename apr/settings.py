@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SandboxName = Literal["auto", "docker", "bubblewrap", "process"]
-PolicyName = Literal["mcts", "enumerate"]
+PolicyName = Literal["mcts", "enumerate", "breadth-first", "trial-and-error"]
 
 
 def default_data_dir() -> Path:
@@ -164,7 +164,7 @@ class RunSettings(BaseModel):
     """Kinds of capability that a patch may newly reach for; `validation.integrity` names them."""
 
     policy: PolicyName = "mcts"
-    """Tree search, or plain enumeration of the generator's ranking."""
+    """Tree search, or one of the controls without a tree."""
 
     preset: Literal["ranked", "aprmcts"] = "ranked"
     """The shape of the tree: for long ranked lists, or as published for language models."""

@@ -34,6 +34,7 @@ CLOSED = -math.inf
 """The best open reward of a subtree in which no node can be expanded."""
 
 _EPSILON = 1e-9
+_WITHOUT_TREE = frozenset({Policy.BREADTH_FIRST, Policy.TRIAL_AND_ERROR})
 _FINAL = frozenset({Verdict.PLAUSIBLE, Verdict.TAMPERED, Verdict.DOES_NOT_APPLY})
 
 
@@ -67,12 +68,27 @@ class Frontier:
 
     def select(self) -> int | None:
         """The node to expand next, walking down from the root; None when no node can be."""
+        if self._settings.policy in _WITHOUT_TREE:
+            return self._select_in_order()
         if self._arms[ROOT].best == CLOSED:
             return None
         current = ROOT
         while (child := self._choose(self._tree.nodes[current])) is not None:
             current = child
         return current
+
+    def _select_in_order(self) -> int | None:
+        """By age alone; a node that was expanded before comes only after all others."""
+        newest_first = self._settings.policy is Policy.TRIAL_AND_ERROR
+        nodes = reversed(self._tree.nodes) if newest_first else self._tree.nodes
+        again = None
+        for node in nodes:
+            if self._is_expandable(node):
+                arms = self._arms[node.id]
+                if not arms.own_calls + arms.held:
+                    return node.id
+                again = node.id if again is None else again
+        return again
 
     def select_round(self) -> list[int]:
         """At most `parallel` nodes to expand side by side, by selection under virtual loss.

@@ -12,6 +12,8 @@ class Policy(StrEnum):
 
     MCTS = "mcts"
     ENUMERATE = "enumerate"  # the generator's ranking alone: the control of every comparison
+    BREADTH_FIRST = "breadth-first"  # every node once, the oldest first
+    TRIAL_AND_ERROR = "trial-and-error"  # always on from the newest patch, as ChatRepair does
 
 
 class Widening(StrEnum):

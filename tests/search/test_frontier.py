@@ -9,7 +9,7 @@ from apr.core.patch import Patch
 from apr.core.report import Stage, ValidationReport, Verdict
 from apr.core.tree import ROOT, SearchNode, SearchTree
 from apr.search.frontier import Frontier
-from apr.search.settings import APRMCTS, Formula, SearchSettings, Widening
+from apr.search.settings import APRMCTS, Formula, Policy, SearchSettings, Widening
 
 RANKED = SearchSettings()
 
@@ -114,3 +114,11 @@ def test_a_node_that_is_expanded_once_is_in_a_round_once() -> None:
     frontier = Frontier(tree, replace(APRMCTS, parallel=8), random.Random(0))
     assert sorted(frontier.select_round()) == [1, 2]
     assert sorted(frontier.select_round()) == [1, 2], "nothing was expanded in between"
+
+
+def test_the_controls_go_by_age_alone() -> None:
+    tree = spent_root(child(1, 0.9, 0, 0), child(2, -1.0, 0, 0), visits=2)
+    assert selected(tree, replace(APRMCTS, policy=Policy.BREADTH_FIRST)) == 1
+    assert selected(tree, replace(APRMCTS, policy=Policy.TRIAL_AND_ERROR)) == 2
+    tree.nodes[2].exhausted = True
+    assert selected(tree, replace(APRMCTS, policy=Policy.TRIAL_AND_ERROR)) == 1
