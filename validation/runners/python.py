@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +15,9 @@ from apr.core.bug import RunnerKind, TestCommand, TestId
 from apr.core.coverage import CoverageMatrix
 from apr.core.errors import SandboxDiedError
 from apr.core.ports import Sandbox, SandboxProcess
-from apr.core.report import Execution, TestResult
+from apr.core.report import Execution, TestOutcome, TestResult
 from validation.runners.base import Guard, RunLimits
-from validation.runners.guarding import Behaviour, behaviour, evidence
+from validation.runners.guarding import Behaviour, Disguise, behaviour, evidence
 from validation.runners.protocol import Transcript
 from validation.runners.session import (
     OnResult,
@@ -40,7 +40,7 @@ class PythonRunner:
         self.command = command
         self.sandbox = sandbox
         self._lock = threading.Lock()
-        self._behaviours: dict[tuple[Path, tuple[str, ...], bool], Behaviour] = {}
+        self._behaviours: dict[tuple[Path, tuple[str, ...], Disguise], Behaviour] = {}
 
     def run(
         self,
@@ -81,8 +81,12 @@ class PythonRunner:
         limits: RunLimits,
         config: dict[str, Any],
         on_result: OnResult | None = None,
+        tolerated: Container[TestId] | None = None,
     ) -> tuple[Execution, list[Transcript]]:
-        """Run until every collected test has an outcome, in as many processes as that takes."""
+        """Run until every collected test has an outcome, in as many processes as that takes.
+
+        With `tolerated`, only these tests may end their process; after any other, nothing follows.
+        """
         started = time.monotonic()
         whole: list[TestResult] = []
         transcripts: list[Transcript] = []
@@ -97,6 +101,8 @@ class PythonRunner:
             left = transcript.left_over({result.test for result in execution.results})
             config = config | {"tests": left}
             if execution.completed or not execution.results or not left or execution.tampering:
+                break
+            if tolerated is not None and transcript.running not in tolerated:
                 break
         merged = replace(
             execution,
@@ -115,9 +121,11 @@ class PythonRunner:
         guard: Guard,
         on_result: OnResult | None,
     ) -> Execution:
-        base, disguised = self._behaviour_of_base(limits, guard)
-        config = self._guard_config(limits, tests, guard.patched, disguised)
-        execution, transcripts = self._run_parts(workspace, limits, config, on_result)
+        base = self._behaviour_of_base(limits, guard)
+        config = self._guarded(limits, tests, guard.patched, base.disguise)
+        execution, transcripts = self._run_parts(
+            workspace, limits, config, on_result, tolerated=base.fatal
+        )
         sources = {path: _read_text(guard.base / path) for path in guard.patched}
         found = (evidence(transcript, base, sources) for transcript in transcripts)
         sentence = next(filter(None, found), "")
@@ -125,34 +133,37 @@ class PythonRunner:
             return execution
         return replace(execution, tampering=sentence, completed=False)
 
-    def _guard_config(
+    def _behaviour_of_base(self, limits: RunLimits, guard: Guard) -> Behaviour:
+        """What the unpatched program does, in disguise where its tests bear that."""
+        plain = self._measure(limits, guard, Disguise.NONE)
+        if not guard.disguised:
+            return plain
+        # Without an alarm, a test that hangs is waited for much longer.
+        hangs = TestOutcome.TIMEOUT in plain.outcomes.values()
+        disguised = self._measure(limits, guard, Disguise.ALARMED if hangs else Disguise.FULL)
+        return disguised if disguised.outcomes == plain.outcomes else plain
+
+    def _measure(self, limits: RunLimits, guard: Guard, disguise: Disguise) -> Behaviour:
+        key = (guard.base, guard.patched, disguise)
+        with self._lock:
+            if key not in self._behaviours:
+                config = self._guarded(limits, None, guard.patched, disguise)
+                _, transcripts = self._run_parts(guard.base, limits, config)
+                self._behaviours[key] = behaviour(transcripts, disguise)
+            return self._behaviours[key]
+
+    def _guarded(
         self,
         limits: RunLimits,
         tests: Sequence[TestId] | None,
         patched: Sequence[str],
-        disguised: bool,
+        disguise: Disguise,
     ) -> dict[str, Any]:
-        guard = {"patched": list(patched), "disguised": disguised}
-        return self._run_config(limits, tests) | {"guard": guard}
-
-    def _behaviour_of_base(self, limits: RunLimits, guard: Guard) -> tuple[Behaviour, bool]:
-        """What the unpatched program does, and whether its tests bear the disguise."""
-        plain = self._measure(limits, guard, disguised=False)
-        if not guard.disguised:
-            return plain, False
-        disguised = self._measure(limits, guard, disguised=True)
-        if disguised.outcomes != plain.outcomes:
-            return plain, False
-        return disguised, True
-
-    def _measure(self, limits: RunLimits, guard: Guard, *, disguised: bool) -> Behaviour:
-        key = (guard.base, guard.patched, disguised)
-        with self._lock:
-            if key not in self._behaviours:
-                config = self._guard_config(limits, None, guard.patched, disguised)
-                _, transcripts = self._run_parts(guard.base, limits, config)
-                self._behaviours[key] = behaviour(transcripts)
-            return self._behaviours[key]
+        config = self._run_config(limits, tests)
+        config["guard"] = {"patched": list(patched), "disguised": disguise is not Disguise.NONE}
+        if disguise is Disguise.FULL:
+            config["test_timeout_s"] = 0
+        return config
 
     @contextmanager
     def open(

@@ -143,6 +143,8 @@ class TestServer:
             except TimeoutError:
                 raise SandboxDiedError("the test server fell silent") from None
             else:
+                if message["k"] == "closed":
+                    raise SandboxDiedError(str(message["m"]))
                 if message["k"] == "result" and message["n"] == self._count:
                     return _read_child(message, tests, seal, forged)
 

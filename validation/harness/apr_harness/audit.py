@@ -54,6 +54,9 @@ ATTRIBUTES = {
     "__code__": "code objects",
 }
 LOOKOUTS = ("inspect.py", "traceback.py")
+LOOKOUT_FUNCTIONS = ("currentframe", "findCaller", "<lambda>")
+"""Files and functions of the library that look at the stack for whoever calls them."""
+
 PATH_EVENTS = {
     "os.rename": 2,
     "os.remove": 1,
@@ -162,12 +165,14 @@ class Audit:
             if kind == PATCHED:
                 self._write(name, deed)
                 return
-            if kind == INSIDE or (direct and os.path.basename(name) not in LOOKOUTS):
+            if kind == INSIDE or (direct and not _is_lookout(frame.f_code)):
                 return
             frame = frame.f_back
 
     def _kind(self, name: str) -> int:
         if name not in self._kinds:
+            if name.startswith("<"):  # no file: frozen, or text that was executed
+                return OUTSIDE
             full = os.path.realpath(name)
             inside = INSIDE if full.startswith(self.root + os.sep) else OUTSIDE
             self._kinds[name] = PATCHED if full in self.patched else inside
@@ -178,3 +183,7 @@ class Audit:
         if (path, deed) not in self._known:
             self._known.add((path, deed))
             self.note(f"{path}\t{deed}")
+
+
+def _is_lookout(code: Any) -> bool:
+    return os.path.basename(code.co_filename) in LOOKOUTS or code.co_name in LOOKOUT_FUNCTIONS

@@ -64,14 +64,20 @@ class ForkPoint:
         self.channel.send(k="ready", where=where)
         allowance = _allowance()
         for line in iter(self.commands.readline, b""):
-            if _allowance() != allowance or not self.upkeep.renew():
-                # A candidate has used prlimit on its parent, or left what cannot be removed: the
-                # next one must not inherit that.
-                os._exit(1)
+            # The next candidate must not inherit what one has done to its parent with prlimit, or
+            # left behind so that it cannot be removed.
+            if _allowance() != allowance:
+                self._close("a candidate has changed the limits of its server")
+            if not self.upkeep.renew():
+                self._close("what a candidate has left behind cannot be removed")
             command = decode(line.decode())
             if self._serve(command):
                 return
         os._exit(0)
+
+    def _close(self, reason: str) -> None:
+        self.channel.send(k="closed", m=reason)
+        os._exit(1)
 
     def _refuse_stale_modules(self) -> None:
         """A watched file imported before the hook was set would be tested unpatched."""
