@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 WRONG = "def double(x):\n    return x + x + 1\n"
 
 MACHINERY = {
@@ -150,3 +152,8 @@ def write_everywhere(data: str) -> str:
         "        pass\n"
         "os._exit(0)\n"
     )
+
+
+def indent(program: str) -> str:
+    """The program as the body of a function."""
+    return textwrap.indent(program, "    ")

@@ -53,10 +53,17 @@ def docker_client(docker_image: str) -> Iterator[docker.DockerClient]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def images_alone(docker_image: str) -> Iterator[None]:
+    """No other module that asks for this makes or removes images of the engine meanwhile."""
+    with _alone(Path(os.environ[FOLDER_VARIABLE]), "images"):
+        yield
+
+
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path, what: str = "start") -> Iterator[None]:
     """One process of the session at a time."""
-    with (folder / "turn").open("w") as lock:
+    with (folder / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

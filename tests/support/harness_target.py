@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -130,6 +131,15 @@ class Warm:
         (self.root / "program.py").write_text(textwrap.dedent(program))
         tests = [TestId(test) for test in self.target.triggers]
         return self.session.execute(tests, [2.0] * len(tests), len(tests), 5.0)
+
+
+@contextmanager
+def open_warm(target: Target) -> Iterator[Warm]:
+    """A warm session on a version of its own."""
+    root = target.write({})
+    tests = [TestId(test) for test in target.triggers]
+    with target.runner.open(root, watched=("program.py",), tests=tests, writable=True) as session:
+        yield Warm(target, root, session)
 
 
 MakeTarget = Callable[..., Target]

@@ -32,7 +32,7 @@ ACCOUNTS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n",
     "etc/group": "root:x:0:\nnogroup:x:65534:\n",
 }
-LEFT_OUT = {"__pycache__", "test", "idlelib", "tkinter", "turtledemo", "ensurepip"}
+LEFT_OUT = {"test", "idlelib", "tkinter", "turtledemo", "ensurepip"}
 LEFT_OUT |= {"site-packages", "dist-packages"}
 LIBRARY = re.compile(r"(/\S+) \(0x")
 STICKY = 0o1777
@@ -84,7 +84,7 @@ def _distribution_files(names: Iterable[str]) -> Iterator[tuple[str, Path]]:
         distribution = importlib.metadata.distribution(name)
         for file in distribution.files or ():
             path = Path(str(distribution.locate_file(file)))
-            if ".." not in file.parts and path.suffix != ".pyc" and path.is_file():
+            if ".." not in file.parts and path.is_file():
                 yield file.as_posix(), path
         for requirement in distribution.requires or ():
             found = re.match(r"[\w.-]+", requirement)
