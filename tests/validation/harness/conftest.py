@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 
 import pytest
 
-from apr.core.bug import RunnerKind, TestCommand, TestId
+from apr.core.bug import RunnerKind, TestCommand
 from support.harness_target import (
     PYTEST_FILES,
     PYTEST_TRIGGERS,
@@ -17,6 +16,7 @@ from support.harness_target import (
     MakeTarget,
     Target,
     Warm,
+    open_warm,
     write_files,
 )
 from validation.runners.python import PythonRunner, toolbox
@@ -70,10 +70,5 @@ def cases(make_target: MakeTarget) -> Target:
 @pytest.fixture(scope="module")
 def warm(target: Target) -> Iterator[Warm]:
     """A warm session; what one candidate does must not be felt by the next."""
-    root = target.write({})
-    tests = [TestId(test) for test in target.triggers]
-    with ExitStack() as stack:
-        session = stack.enter_context(
-            target.runner.open(root, watched=("program.py",), tests=tests, writable=True)
-        )
-        yield Warm(target, root, session)
+    with open_warm(target) as warm:
+        yield warm
