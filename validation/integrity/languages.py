@@ -13,7 +13,7 @@ from typing import Protocol
 
 from apr.core.patch import Hunk
 from validation.integrity import python_names, token_rules, tokens
-from validation.integrity.python_reach import Names, is_main_guard, read_python
+from validation.integrity.python_reach import Names, is_main_guard, read_python, walk
 from validation.integrity.reach import Reach, Reaches, TestNames, newly
 from validation.integrity.token_rules import Rules
 from validation.integrity.tokens import Lexis
@@ -92,7 +92,7 @@ class PythonFile:
 
     @cached_property
     def _names(self) -> Names:
-        return Names(self._tree or ast.Module([], []))
+        return Names(walk(self._tree) if self._tree is not None else ())
 
     @cached_property
     def _reaches(self) -> Reaches:
