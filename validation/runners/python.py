@@ -6,7 +6,7 @@ import importlib.util
 import threading
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from apr.core.coverage import CoverageMatrix
 from apr.core.errors import SandboxDiedError
 from apr.core.ports import Sandbox, SandboxProcess
 from apr.core.report import Execution, TestOutcome, TestResult
-from validation.runners.base import Guard, RunLimits
+from validation.runners.base import Guard, RunLimits, TestSession
 from validation.runners.guarding import Behaviour, Disguise, behaviour, evidence
-from validation.runners.protocol import Transcript
+from validation.runners.protocol import INTERRUPTED, Transcript
 from validation.runners.session import (
+    FreshSession,
+    ImportedTooEarlyError,
     OnResult,
     TestServer,
     harness_argv,
@@ -90,6 +92,7 @@ class PythonRunner:
         started = time.monotonic()
         whole: list[TestResult] = []
         transcripts: list[Transcript] = []
+        left: list[TestId] = list(config["tests"] or ())
         for _ in range(MAX_RESTARTS):
             remaining_s = limits.total_s - (time.monotonic() - started)
             with self._start(workspace, writable=True) as process:
@@ -98,11 +101,14 @@ class PythonRunner:
                 )
             whole.extend(execution.results)
             transcripts.append(transcript)
-            left = transcript.left_over({result.test for result in execution.results})
+            seen = {result.test for result in whole}
+            left = [test for test in transcript.collected or left if test not in seen]
             config = config | {"tests": left}
             if execution.completed or not execution.results or not left or execution.tampering:
                 break
             if tolerated is not None and transcript.running not in tolerated:
+                break
+            if time.monotonic() - started >= limits.total_s:
                 break
         merged = replace(
             execution,
@@ -168,11 +174,20 @@ class PythonRunner:
     @contextmanager
     def open(
         self, workspace: Path, *, watched: Sequence[str], tests: Sequence[TestId], writable: bool
-    ) -> Iterator[TestServer]:
-        """See `TestRunner.open`."""
+    ) -> Iterator[TestSession]:
+        """See `TestRunner.open`; a new process for each execution where no fork point is early."""
         config = self._config("serve", tests) | {"watched": list(watched)}
-        with self._start(workspace, writable=writable) as process:
-            yield TestServer(process, config, START_LIMIT_S)
+        with ExitStack() as stack:
+            process = stack.enter_context(self._start(workspace, writable=writable))
+            session: TestSession
+            try:
+                session = TestServer(process, config, START_LIMIT_S)
+            except ImportedTooEarlyError:
+                stack.close()
+                session = FreshSession(
+                    lambda: self._start(workspace, writable=writable), self._config("run", tests)
+                )
+            yield session
 
     @contextmanager
     def _start(self, workspace: Path, *, writable: bool) -> Iterator[SandboxProcess]:
@@ -199,8 +214,11 @@ class PythonRunner:
 
 
 def _with_last_test_fatal(execution: Execution, last: Transcript) -> Execution:
-    """A run whose last test took the process down has lost nothing: every test has an outcome."""
-    if execution.left_over or last.running is None or last.tampering or execution.timed_out:
+    """A run whose last test broke out of it has lost nothing: every test has an outcome."""
+    broke_out = last.running is not None or last.status in INTERRUPTED
+    if execution.left_over or last.tampering or last.disorder or execution.timed_out:
+        return execution
+    if not (broke_out and execution.results and execution.results[-1].outcome.is_failure):
         return execution
     return replace(execution, completed=True, exit_status=1)
 

@@ -37,6 +37,7 @@ def make_target(
         kind: RunnerKind = RunnerKind.PYTEST,
         sandbox: SandboxName = "auto",
         triggers: tuple[str, ...] = PYTEST_TRIGGERS,
+        environment: tuple[tuple[str, str], ...] = (),
     ) -> Target:
         folder = tmp_path_factory.mktemp("target")
         write_files(folder / "base", files)
@@ -48,7 +49,7 @@ def make_target(
         else:
             readable = (*python_readable_paths(python), *readable)
         policy = SandboxPolicy(readable_paths=readable, mount_at=mount)
-        command = TestCommand(kind, (), python)
+        command = TestCommand(kind, (), python, environment=environment)
         runner = PythonRunner(command, open_sandbox(sandbox, policy, image))
         return Target(folder, files, runner, triggers)
 
