@@ -39,9 +39,9 @@ def test_image_is_labelled_and_starts_nothing_by_itself(images, subject) -> None
 
 
 def test_second_build_is_not_done_at_all(images, subject) -> None:
-    folder = subject({"requirements.txt": "parcel>=1.0\n"})
+    folder = subject({"requirements.txt": "-c limits.txt\nparcel\n", "limits.txt": "parcel<2\n"})
     first = images.make(folder)
-    assert any("parcel" in line for line in images.told)
+    assert any("Successfully installed parcel-1.0" in line for line in images.told)
     assert images.make(folder) == first
     assert images.told == []
 
@@ -63,23 +63,6 @@ def test_changed_requirement_is_another_image_on_the_same_layers(images, subject
     assert layers[0] != layers[1]
 
 
-def test_another_base_image_is_another_environment(images, subject) -> None:
-    folder = subject({"requirements.txt": "parcel==1.0\n"})
-    first = images.make(folder)
-    base = images.client.images.get(images.base)
-    other = adopt_image(images.client, base, "apr-env:other-base", "another base")
-    second = images.make(folder, "auto:apr-env:other-base")
-    images.client.images.remove(second, force=True)
-    images.client.images.remove(other.id, force=True)
-    assert second != first
-
-
-def test_constraints_hold_for_what_is_installed(images, subject) -> None:
-    files = {"requirements.txt": "-c limits.txt\nparcel\n", "limits.txt": "parcel<2\n"}
-    image = images.make(subject(files))
-    assert images.run(image, "import parcel; print(parcel.VERSION)") == "1.0"
-
-
 def test_requirement_that_cannot_be_had_is_told_by_name_and_leaves_nothing(images, subject) -> None:
     folder = subject({"requirements.txt": "no-such-parcel==9\n"})
     with pytest.raises(EnvironmentUnusableError, match="no-such-parcel==9"):
@@ -90,7 +73,8 @@ def test_requirement_that_cannot_be_had_is_told_by_name_and_leaves_nothing(image
 def test_password_of_an_index_is_in_no_image(images, subject, monkeypatch) -> None:
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://someone:hunter2@index.invalid/simple")
     monkeypatch.setenv("HTTPS_PROXY", "http://someone:hunter2@proxy.invalid:3128")
-    image = images.client.images.get(images.make(subject({"requirements.txt": "parcel==2.0"})))
+    image = images.client.images.get(images.make(subject({"requirements.txt": "parcel<9"})))
+    assert images.told
     assert "hunter2" not in json.dumps([image.attrs, image.history()])
 
 

@@ -32,6 +32,7 @@ def import_image(images, tag: str, *, labelled: bool = True) -> str:
 @pytest.fixture
 def three(images, made: set[str]) -> list[str]:
     """Three images of ours, the first the least recently used."""
+    images.store.evict(0)  # what earlier tests have left
     ids = [import_image(images, f"apr-env:test{index}") for index in range(3)]
     made.update(ids)
     for index, image in enumerate(ids):

@@ -159,11 +159,12 @@ def _install(
 @contextlib.contextmanager
 def _attached(stream: Any) -> Iterator[Iterator[bytes]]:
     """What comes out of it; at the end the stream is closed, and the socket below it."""
-    from docker.utils.socket import frames_iter
+    from docker.utils import socket as streams
 
     socket = getattr(stream, "_sock", stream)
     try:
-        yield (data for _, data in frames_iter(stream, tty=False))
+        frames = streams.frames_iter(stream, tty=False)  # type: ignore[no-untyped-call]
+        yield (data for _, data in frames)
     finally:
         stream.close()
         socket.close()
