@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 
@@ -16,6 +17,9 @@ from validation.integrity import python_names as names
 from validation.integrity.reach import Reach, Reaches, TestNames
 from validation.integrity.violation import ViolationKind as Kind
 
+_ATTRIBUTE_PATH = re.compile(r"[\w.\[\]{}!:]+")
+"""What `attrgetter` and `str.format` follow: names with dots, brackets and braces."""
+_WORD = re.compile(r"\w+")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -145,6 +149,7 @@ class _Reader:
         self._bound = known.bound
         self._names = known
         self._handled: set[int] = set()
+        self._docstrings: set[int] = set()
         self._visitors: dict[type[ast.AST], Callable[..., None]] = {
             ast.Import: self._import,
             ast.ImportFrom: self._import_from,
@@ -179,7 +184,7 @@ class _Reader:
             if isinstance(node, ast.Module | ast.ClassDef | _Function) and node.body:
                 first = node.body[0]
                 if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                    self._handled.add(id(first.value))
+                    self._docstrings.add(id(first.value))
 
     def _note(self, kind: Kind, what: str, node: ast.AST) -> None:
         line: int = getattr(node, "lineno", 0)
@@ -357,7 +362,7 @@ class _Reader:
     # -- texts ---------------------------------------------------------------------------------
 
     def _constant(self, node: ast.Constant) -> None:
-        if id(node) in self._handled:
+        if id(node) in self._docstrings:
             return
         if isinstance(node.value, str):
             self._note_text(node.value, node)
@@ -373,7 +378,9 @@ class _Reader:
     def _note_text(self, text: str, node: ast.AST) -> None:
         if len(text) > 4096:
             text = text[:4096]
-        self._note_attribute(text, node)
+        if _ATTRIBUTE_PATH.fullmatch(text):
+            for word in _WORD.findall(text):
+                self._note_attribute(word, node)
         if text in names.COMPARISONS:
             self._note(Kind.FORGED_EQUALITY, f"the name {text} as a text", node)
         if names.MARKERS.fullmatch(text) and not self._own & {"pytest", "_pytest", "unittest"}:
