@@ -30,6 +30,7 @@ FOLDER_VARIABLE = "APR_TEST_ENGINE"  # where the processes of one test session m
 KEEPER = Path(__file__).with_name("engine_keeper.py")
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 60.0
+REMOVE_TIMEOUT_S = 10.0
 _held = pytest.StashKey[IO[str]]()
 
 
@@ -127,9 +128,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def _remove_image(folder: Path) -> None:
+    """From an engine that is not ours; a container that is just going may hold it for a while."""
     made = folder / "image"
-    if made.exists() and not (folder / "told").exists():
-        host, name = made.read_text().split()
-        # A container that a test left would hold it.
-        with contextlib.closing(docker.DockerClient(host)) as client, contextlib.suppress(APIError):
-            client.images.remove(name, force=True)
+    if not made.exists() or (folder / "told").exists():
+        return
+    host, name = made.read_text().split()
+    deadline = time.monotonic() + REMOVE_TIMEOUT_S
+    with contextlib.closing(docker.DockerClient(host)) as client:
+        while time.monotonic() < deadline:
+            with contextlib.suppress(APIError):
+                client.images.remove(name)
+                break
+            time.sleep(0.2)
