@@ -41,6 +41,7 @@ SENTENCES: Mapping[str, str] = {
     "descriptors": "opens descriptors that it was not given",
     "/proc": "reads /proc",
     "code and configuration": "changes source or configuration files",
+    "the tests": "reads the source of the tests",
     "files outside": "changes files outside of the subject",
     "environment": "changes variables that steer the interpreter or the tests",
     "test machinery": "imports the machinery of the tests",

@@ -13,7 +13,7 @@ from typing import Any
 
 from apr.core.bug import RunnerKind, TestCommand, TestId
 from apr.core.coverage import CoverageMatrix
-from apr.core.errors import SandboxDiedError
+from apr.core.errors import EnvironmentUnusableError, SandboxDiedError
 from apr.core.ports import Sandbox, SandboxProcess
 from apr.core.report import Execution, TestOutcome, TestResult
 from validation.runners.base import Guard, RunLimits, TestSession
@@ -30,6 +30,7 @@ from validation.runners.session import (
 from validation.workspace import store_bytecode
 
 MAX_RESTARTS = 25
+MAX_MEASUREMENTS = 3
 START_LIMIT_S = 300.0
 
 
@@ -153,10 +154,19 @@ class PythonRunner:
         key = (guard.base, guard.patched, disguise)
         with self._lock:
             if key not in self._behaviours:
-                config = self._guarded(limits, None, guard.patched, disguise)
-                _, transcripts = self._run_parts(guard.base, limits, config)
-                self._behaviours[key] = behaviour(transcripts, disguise)
+                self._behaviours[key] = self._measure_anew(limits, guard, disguise)
             return self._behaviours[key]
+
+    def _measure_anew(self, limits: RunLimits, guard: Guard, disguise: Disguise) -> Behaviour:
+        """A run that was cut off must not become the measure of every patch."""
+        config = self._guarded(limits, None, guard.patched, disguise)
+        for _ in range(MAX_MEASUREMENTS):
+            execution, transcripts = self._run_parts(guard.base, limits, config)
+            # Tests that do not come to their end in disguise do not bear it: also an answer.
+            if execution.completed or disguise is not Disguise.NONE:
+                return behaviour(transcripts, disguise)
+        said = execution.output.strip()[-200:] or "the run was cut off"
+        raise EnvironmentUnusableError(f"the unpatched program's tests come to no end: {said}")
 
     def _guarded(
         self,

@@ -53,9 +53,9 @@ ATTRIBUTES = {
     "cr_frame": "stack frames",
     "__code__": "code objects",
 }
-LOOKOUTS = ("inspect.py", "traceback.py")
+LOOKOUTS = ("inspect.py", "traceback.py", "timeit.py", "code.py", "codeop.py", "runpy.py")
 LOOKOUT_FUNCTIONS = ("currentframe", "findCaller", "<lambda>")
-"""Files and functions of the library that look at the stack for whoever calls them."""
+"""Files and functions of the library that look at stacks or compile for whoever calls them."""
 
 PATH_EVENTS = {
     "os.rename": 2,
@@ -74,6 +74,9 @@ CODE_ENDINGS = (".py", ".pyc", ".pth", ".so", ".cfg", ".ini", ".toml")
 PUBLIC_PROC = ("cpuinfo", "meminfo", "stat", "uptime", "loadavg", "version")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 OUTSIDE, INSIDE, PATCHED = range(3)
+TEST_WORDS = ("test", "conftest")
+TESTS = "the tests"
+QUOTING = ("traceback.py", "warnings.py")  # they show source lines, of whatever file
 
 
 class Audit:
@@ -144,7 +147,13 @@ class Audit:
             writing = any(letter in mode for letter in "wax+")
         else:
             writing = bool(flags & WRITING)
-        return self._changing([path]) if writing else ""
+        return self._changing([path]) if writing else self._reading(full)
+
+    def _reading(self, full: str) -> str:
+        """Tests say what they want to see; a program has no business with them."""
+        if not full.startswith(self.root + os.sep) or not full.endswith(".py"):
+            return ""
+        return TESTS if looks_like_test(full[len(self.root) + 1 :]) else ""
 
     def _changing(self, paths: Iterable[Any]) -> str:
         for path in paths:
@@ -164,6 +173,8 @@ class Audit:
             kind = self._kind(name)
             if kind == PATCHED:
                 self._write(name, deed)
+                return
+            if deed == TESTS and os.path.basename(name) in QUOTING:
                 return
             if kind == INSIDE or (direct and not _is_lookout(frame.f_code)):
                 return
@@ -187,3 +198,8 @@ class Audit:
 
 def _is_lookout(code: Any) -> bool:
     return os.path.basename(code.co_filename) in LOOKOUTS or code.co_name in LOOKOUT_FUNCTIONS
+
+
+def looks_like_test(path: str) -> bool:
+    """Whether a path relative to the subject is one of a test, of its helpers or settings."""
+    return any(word in part for part in path.lower().split(os.sep) for word in TEST_WORDS)
