@@ -900,10 +900,42 @@ try:
 except OSError:
     print("read-only")
 """
+    for writable in (False, True, True):
+        with backend.python(code, policy, writable=writable) as process:
+            assert process.receive_line(ANSWER_S) == b"['.venv', 'data.txt']"
+            assert process.receive_line(ANSWER_S) == b"library"
+            assert process.receive_line(ANSWER_S) == b"read-only"
+
+
+@pytest.mark.parametrize("backend", ["bubblewrap"], indirect=True)  # see the promise's conditions
+def test_scratch_copy_is_complete_around_what_is_mounted_in_it(
+    backend: Backend, tmp_path: Path
+) -> None:
+    original = tmp_path / "original"
+    for place in ("a/lib", "a b/deep/lib"):
+        (original / place).mkdir(parents=True)
+        (original / place / "mounted.txt").touch()
+        (backend.workspace / place).mkdir(parents=True)
+        (backend.workspace / place / "hidden.txt").touch()
+        (backend.workspace / place).parent.joinpath("-beside *.txt").touch()
+    (backend.workspace / "a" / ".dot").mkdir()
+    (backend.workspace / "empty").mkdir()
+    tmp_path.chmod(0o755)
+    libraries = (str(original / "a/lib"), str(original / "a b/deep/lib"))
+    policy = SandboxPolicy(mount_at=str(original), readable_paths=libraries)
+    code = """
+import os
+print(sorted(os.path.join(f, n)[2:] for f, folders, files in os.walk(".") for n in folders + files))
+"""
     with backend.python(code, policy, writable=True) as process:
-        assert process.receive_line(ANSWER_S) == b"['.venv', 'data.txt']"
-        assert process.receive_line(ANSWER_S) == b"library"
-        assert process.receive_line(ANSWER_S) == b"read-only"
+        found = process.receive_line(ANSWER_S).decode()
+    assert found == str(
+        [
+            *("a", "a b", "a b/deep", "a b/deep/-beside *.txt", "a b/deep/lib"),
+            *("a b/deep/lib/mounted.txt", "a/-beside *.txt", "a/.dot", "a/lib"),
+            *("a/lib/mounted.txt", "data.txt", "empty"),
+        ]
+    )
 
 
 @promising(Promise.READ_ONLY_ROOT)

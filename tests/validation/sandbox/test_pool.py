@@ -62,7 +62,6 @@ for folder in ("/tmp", "/dev/shm", "."):
     os.symlink("/etc/passwd", folder + "/link")
     open(folder + "/.hidden", "w").close()
     os.chmod(folder + "/deep", 0)
-os.chmod(".", 0o500)
 libc = ctypes.CDLL(None, use_errno=True)
 print(libc.shmget(4242, 4096, 0o1666) >= 0, os.open("/dev/mqueue", 0) >= 0)
 """
