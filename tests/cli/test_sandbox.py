@@ -72,6 +72,7 @@ def test_images_as_a_table() -> None:
         ("fix", "{here}", "--image", "name", "--base-image", "other"),
         ("localize", "{here}", "--image", "swebench:"),
         ("localize", "{here}", "--dockerfile", "{here}/missing"),
+        ("doctor", "--image", "auto"),
     ],
 )
 def test_nonsense_is_refused_in_one_sentence(apr, tmp_path, capfd, words) -> None:
