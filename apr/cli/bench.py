@@ -174,6 +174,7 @@ def run_benchmark(name: str, load: Callable[[Path], Dataset], request: BenchRequ
         jobs=request.jobs,
         policy=request.policy.value,
         test_timeout_s=request.test_timeout,
+        cache=False,  # what an earlier benchmark has found out must not speed up this one
     )
     protocol = Protocol(settings, Budget(request.candidates, request.seconds), request.seed)
     with ExitStack() as stack:
