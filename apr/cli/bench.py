@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from apr.cli.request import make_settings, open_service
 from apr.cli.text import count, duration, one_line
 from apr.core.errors import BadInputError
 from apr.core.run import Budget
+from validation.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from apr.cli.benchmark import BugRecord, Protocol, RecordFile
@@ -179,7 +179,7 @@ def run_benchmark(name: str, load: Callable[[Path], Dataset], request: BenchRequ
     protocol = Protocol(settings, Budget(request.candidates, request.seconds), request.seed)
     with ExitStack() as stack:
         if request.output is None:
-            work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apr-bench-")))
+            work = stack.enter_context(temporary_folder("bench"))
         else:
             work = request.output / "subjects"
         dataset = load(work)

@@ -30,8 +30,9 @@ root, and Linux 5.14 or a delegated control group when it is not. `bounds-memory
 the whole sandbox in Docker and where a control group is writable, else on each process.
 `bounds-cpu` in bubblewrap needs a writable control group. `bounds-temporary` and
 `bounds-workspace` in bubblewrap need release 0.7 or later. `mounts-at` in a writable start of
-Docker holds for readable paths directly in the mount point, not deeper in it. `process` is no protection against
-malice: code under test that kills its supervisor and clears its environment can outlive it.
+Docker holds for readable paths directly in the mount point, not deeper in it. `process` is no
+protection against malice: code under test that kills its supervisor and clears its environment
+can outlive it.
 """
 
 from __future__ import annotations
