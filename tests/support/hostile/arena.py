@@ -98,7 +98,8 @@ class Arena:
         self._canaries = witnesses.Canaries(self._folder / "canaries")
         self._stack.enter_context(_temporary_folder(self._temporary))
         self._stack.enter_context(_variable(SECRET_VARIABLE, self.token))
-        self._victim = self._stack.enter_context(witnesses.victim())
+        self._victim = witnesses.Victim()
+        self._stack.callback(self._victim.close)
         self._listeners = witnesses.Listeners(self._folder, self.token)
         self._stack.callback(self._listeners.close)
         self._resources = self._stack.enter_context(contextlib.ExitStack())
@@ -231,7 +232,7 @@ class Arena:
     def _escapes(self, mark: str) -> list[str]:
         found = [f"wrote {path}" for path in self._canaries.changed()]
         found += [f"reached the {name} listener" for name in self._listeners.take()]
-        if self._victim.poll() is not None:
+        if self._victim.was_ended():
             found.append("ended a process of this machine")
         found += [f"made {path} setuid" for path in witnesses.setuid_files(self._folder)]
         return found + self._changed_subjects()

@@ -12,6 +12,7 @@ from apr.core.patch import Patch, diff_texts
 
 FOLDER = Path(__file__).resolve().parents[2] / "hostile"
 SUBJECTS = FOLDER / "fixtures"
+RUNNERS_OF_THEIR_OWN = frozenset({"command", "java"})
 FIELDS = {
     *("what", "subjects", "top", "body", "bottom", "diff"),
     *("stakes", "dangerous", "gate_only", "limits"),
@@ -44,6 +45,11 @@ class Case:
     dangerous: bool = False
     gate_only: str = ""
     limits: str = ""
+
+    @property
+    def needs_the_gate(self) -> bool:
+        """Nothing but the gate can stop it: there is a reason, or no harness of ours around it."""
+        return bool(self.gate_only) or self.subject in RUNNERS_OF_THEIR_OWN
 
     @property
     def id(self) -> str:

@@ -101,14 +101,31 @@ class Listeners:
         self._stack.close()
 
 
-@contextlib.contextmanager
-def victim() -> Iterator[subprocess.Popen[bytes]]:
+class Victim:
     """A process of this machine, owned by us, that hostile code must not end."""
-    with subprocess.Popen(["sleep", "3600"], start_new_session=True, env={}) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+
+    def __init__(self) -> None:
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(["sleep", "3600"], start_new_session=True, env={})
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    def was_ended(self) -> bool:
+        """Whether it is dead; another one takes its place then."""
+        if self._process.poll() is None:
+            return False
+        self._process = self._start()
+        return True
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
 
 
 def processes_with(mark: str) -> list[str]:
