@@ -28,6 +28,7 @@ from validation.workspace import SourceTree, Workspace, copy_subject
 
 SUFFIXES = (".py", ".java", ".js", ".mjs", ".cjs", ".jsx", ".c", ".h")
 MAX_TEST_BYTES = 1_000_000
+SESSION_S = 3600  # after that a warm process is ended, and another takes its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,8 @@ def make_policy(bug: Bug, settings: RunSettings) -> SandboxPolicy:
         readable = (*python, str(HARNESS_ROOT), str(toolbox()))
     return SandboxPolicy(
         memory_mib=settings.memory_mib,
+        workspace_mib=max(1, settings.memory_mib // 2),
+        wall_seconds=SESSION_S + 2 * int(settings.suite_timeout_s),
         readable_paths=readable,
         mount_at=mount_in_image(settings.image, bug.subject),
         limit_address_space=bug.test_command.kind is not RunnerKind.COMMAND,

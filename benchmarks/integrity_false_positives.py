@@ -21,15 +21,22 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from apr.core.bug import Bug, RunnerKind, TestCommand
 from apr.core.candidate import patch_from_diff
 from apr.core.diff import parse_diff
-from apr.core.errors import PatchDoesNotApplyError
-from apr.core.patch import Patch, diff_texts
+from apr.core.errors import MalformedDiffError, PatchDoesNotApplyError
+from apr.core.location import Location, SuspiciousLocation
+from apr.core.patch import Patch, diff_texts, split_lines
+from apr.core.ports import Proposal, RepairContext
 from apr.core.scope import source_paths
+from apr.core.tree import SearchNode
+from apr.generation.template.generator import TemplateGenerator
+from apr.generation.template.python.language import PythonLanguage
+from apr.generation.template.treesitter import LANGUAGES
 from validation.integrity import IntegrityGate, Scope, Violation
 from validation.integrity.paths import SOURCE_SUFFIXES
 
@@ -125,6 +132,10 @@ class Clone:
         return Tree(self, commit, tuple(regular))
 
 
+Candidates = tuple[str, Mapping[str, str], Sequence[Proposal]]
+"""A program's path, its sources, and what was proposed for it."""
+
+
 @dataclass(frozen=True)
 class Fix:
     """A real fix: the source files of the buggy version, and the patch to the fixed one."""
@@ -144,6 +155,11 @@ class Tally:
     without_source: int = 0
     refused: list[tuple[str, Violation]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+
+    def quantile_ms(self, share: float) -> float:
+        """Processor milliseconds that suffice for so many checks, reading originals included."""
+        times = sorted(self.seconds) or [0.0]
+        return 1000 * times[min(int(len(times) * share), len(times) - 1)]
 
 
 def read_diff(text: str, base: Mapping[str, str]) -> Patch:
@@ -186,7 +202,7 @@ def swebench(folder: Path, clones: Mapping[str, Clone]) -> Iterator[Fix | str]:
 def _fix(corpus: str, name: str, base: Tree, diff: str) -> Iterator[Fix | str]:
     try:
         yield Fix(corpus, name, base, read_diff(diff, base))
-    except PatchDoesNotApplyError as error:
+    except (MalformedDiffError, PatchDoesNotApplyError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         yield name
 
@@ -243,6 +259,37 @@ def quixbugs(folder: Path) -> Iterator[Fix | str]:
                 yield Fix("QuixBugs", path, sources, patch)
 
 
+def template_candidates(folder: Path, count: int) -> Iterator[Candidates]:
+    """What the template generator proposes for every QuixBugs program, the first `count` each."""
+    paths = [*(folder / "python_programs").glob("*.py"), *(folder / "java_programs").glob("*.java")]
+    for path in sorted(path for path in paths if not path.name.endswith("_test.py")):
+        name = path.relative_to(folder).as_posix()
+        text = path.read_text()
+        lines = range(1, len(split_lines(text)) + 1)
+        suspects = tuple(
+            SuspiciousLocation(Location(name, line, line), 1.0, "given") for line in lines
+        )
+        bug = Bug(str(folder), TestCommand(RunnerKind.PYTEST))
+        context = RepairContext(bug, {name: text}, suspects, (), {})
+        generator = TemplateGenerator((PythonLanguage(), *LANGUAGES))
+        root = SearchNode(0, None, Patch())
+        yield name, {name: text}, generator.propose(context, root, count)
+
+
+def judge_candidates(folder: Path, count: int, tallies: dict[str, Tally]) -> None:
+    """One gate a program, as in a repair: the original is read once."""
+    tally = tallies.setdefault("QuixBugs, template candidates", Tally())
+    for name, sources, proposals in template_candidates(folder, count):
+        gate = IntegrityGate(sources, Scope())
+        for proposal in proposals:
+            started = time.process_time()
+            violation = gate.check(proposal.patch)
+            tally.seconds.append(time.process_time() - started)
+            tally.judged += 1
+            if violation is not None:
+                tally.refused.append((f"{name} ({proposal.origin})", violation))
+
+
 def humanevalfix(folder: Path) -> Iterator[Fix | str]:
     for file in sorted(folder.glob("*.jsonl")):
         for line in file.read_text().splitlines():
@@ -295,9 +342,9 @@ def judge(fixes: Iterable[Fix | str], corpus: str, tallies: dict[str, Tally]) ->
             continue
         names = source_paths(fix.sources, (), SOURCE_SUFFIXES)
         gate = IntegrityGate(Part(fix.sources, names), Scope())
-        started = time.perf_counter()
+        started = time.process_time()
         violation = gate.check(patch)
-        tally.seconds.append(time.perf_counter() - started)
+        tally.seconds.append(time.process_time() - started)
         tally.judged += 1
         if violation is not None:
             tally.refused.append((fix.name, violation))
@@ -307,23 +354,19 @@ def judge(fixes: Iterable[Fix | str], corpus: str, tallies: dict[str, Tally]) ->
 def render(tallies: Mapping[str, Tally], command: str) -> str:
     """The result as Markdown."""
     lines = ["# Integrity gate: false positives", "", f"    {command}", ""]
-    lines.append("| corpus | fixes judged | refused | base unavailable | no source touched |")
-    lines.append("|---|---:|---:|---:|---:|")
+    lines.append(
+        "| corpus | judged | refused | base unavailable | no source touched | median ms | 95 % ms |"
+    )
+    lines.append("|---|---:|---:|---:|---:|---:|---:|")
     for corpus, tally in sorted(tallies.items()):
         lines.append(
             f"| {corpus} | {tally.judged} | {len(tally.refused)} | {tally.unavailable} |"
-            f" {tally.without_source} |"
+            f" {tally.without_source} | {tally.quantile_ms(0.5):.2f}"
+            f" | {tally.quantile_ms(0.95):.2f} |"
         )
     judged = sum(tally.judged for tally in tallies.values())
     refused = [entry for _, tally in sorted(tallies.items()) for entry in tally.refused]
     share = 100 * len(refused) / judged if judged else 0.0
-    times = sorted(second for tally in tallies.values() for second in tally.seconds)
-    if times:
-        middle, late = times[len(times) // 2], times[len(times) * 95 // 100]
-        lines += [
-            "",
-            f"Seconds a check, first reading included: median {middle:.4f}, 95 % {late:.4f}.",
-        ]
     lines += ["", f"Together {len(refused)} of {judged} refused: {share:.2f} %.", ""]
     kinds = Counter(str(violation.kind) for _, violation in refused)
     lines.append("By kind: " + (", ".join(f"{k} {n}" for k, n in kinds.most_common()) or "none"))
@@ -347,6 +390,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("clones", "swebench", "bugsinpy", "defects4j", "quixbugs", "humanevalfix"):
         parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--candidates", type=int, default=2000, metavar="N")
     parser.add_argument("--history", type=int, default=0, metavar="N")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
@@ -354,6 +398,7 @@ def main() -> None:
     tallies: dict[str, Tally] = {}
     if options.quixbugs:
         judge(quixbugs(options.quixbugs), "QuixBugs", tallies)
+        judge_candidates(options.quixbugs, options.candidates, tallies)
     if options.humanevalfix:
         judge(humanevalfix(options.humanevalfix), "HumanEvalFix", tallies)
     if options.bugsinpy:

@@ -51,6 +51,7 @@ def reproduce(
     first, _ = runner.run(workspace.root, limits, write_bytecode=True, on_result=on_result)
     _require_command(bug, first)
     _require_tests(first)
+    _require_complete(first, limits)
     executions = [first]
     later = _tighter(limits, first)
     matrix = None
@@ -60,7 +61,7 @@ def reproduce(
         matrix = coverage or matrix
     if flaky_tests(executions):
         executions += [runner.run(workspace.root, later)[0] for _ in range(EXTRA_REPEATS)]
-    for execution in executions:
+    for execution in executions[1:]:
         _require_complete(execution, limits)
     writes = any(execution.wrote for execution in executions)
     return Reproduction(make_baseline(bug, executions, writes), matrix)

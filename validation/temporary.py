@@ -13,6 +13,7 @@ import secrets
 import stat
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from pathlib import Path
 PREFIX = "apr-run-"
 MAKING = "apr-making-"  # not locked yet; becomes a root by being renamed
 LOCK = "lock"
+UNFINISHED_S = 3600.0  # nobody takes so long from making a folder to locking it
 
 
 @dataclass(slots=True)
@@ -95,7 +97,7 @@ def _is_free(root: Path, *, is_unfinished: bool) -> bool:
     try:
         lock = os.open(root / LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
-        return not is_unfinished and root.exists()
+        return not is_unfinished or _age_s(root) > UNFINISHED_S
     except OSError:
         return False
     try:
@@ -105,6 +107,13 @@ def _is_free(root: Path, *, is_unfinished: bool) -> bool:
     finally:
         os.close(lock)
     return True
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.lstat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _remove_root(root: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol
+from threading import Event
+from typing import Protocol, TypeVar
 
 from apr.core.bug import TestId
 from apr.core.coverage import CoverageMatrix
@@ -32,7 +34,10 @@ from validation.temporary import temporary_folder
 from validation.workspace import Workspace, copy_workspace
 
 _SessionKey = tuple[str, tuple[str, ...]]  # stage, patched files
+T = TypeVar("T")
 MAX_SESSIONS = 6  # warm processes per worker; each holds an interpreter and the test framework
+MAX_ATTEMPTS = 3  # of tests that were cut off
+PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)  # two minutes in all
 
 
 class Gate(Protocol):
@@ -269,16 +274,43 @@ class StagedValidator:
         self, patch: Patch, *, tests: Sequence[TestId] | None = None, guard: Guard | None = None
     ) -> Execution:
         """Run tests, or all, in a new process on a new copy."""
-        try:
+
+        def run(patch: Patch) -> Execution:
             with self._private_workspace() as workspace, workspace.patched(patch):
                 limits = self._settings.limits
                 return self._runner.run(workspace.root, limits, tests=tests, guard=guard)[0]
-        except (EnvironmentUnusableError, SandboxDiedError) as error:
-            if not patch.hunks:
-                raise
-            # If the same can be run on the base, then that is the patch's doing.
-            self._execute_alone(Patch(), tests=tests)
-            return Execution((), None, completed=False, duration_s=0.0, output=str(error))
+
+        def attempt() -> Execution:
+            try:
+                execution = run(patch)
+                return run(patch) if is_doubtful(execution) else execution
+            except EnvironmentUnusableError as error:
+                if patch == Patch():
+                    raise
+                run(Patch())  # if the base can be run, then that is the patch's doing
+                return Execution((), None, completed=False, duration_s=0.0, output=str(error))
+
+        return patiently(attempt, time.sleep)
+
+
+def is_doubtful(execution: Execution) -> bool:
+    """Whether something from outside, such as a busy or dying machine, may have spoilt it."""
+    timed = any(result.outcome is TestOutcome.TIMEOUT for result in execution.results)
+    return timed or not execution.completed
+
+
+def patiently(attempt: Callable[[], T], pause: Callable[[float], object]) -> T:
+    """The result of an attempt, repeated after `PAUSES_S` while this machine cannot make it.
+
+    Raises:
+        EnvironmentUnusableError: the one of the last attempt.
+    """
+    for pause_s in PAUSES_S:
+        try:
+            return attempt()
+        except EnvironmentUnusableError:
+            pause(pause_s)
+    return attempt()
 
 
 def fill(
@@ -307,7 +339,8 @@ class _Worker:
         self._plan = plan
         self._writable = writable
         self._sessions: dict[_SessionKey, tuple[TestSession, ExitStack]] = {}
-        self._is_closed = False
+        self._is_spoilt = False
+        self._closed = Event()
 
     @property
     def warm(self) -> set[tuple[str, ...]]:
@@ -315,13 +348,31 @@ class _Worker:
         return {files for _, files in self._sessions}
 
     def judge(self, patch: Patch) -> ValidationReport:
-        """Take one patch through the stages, as far as it gets."""
+        """Take one patch through the stages, as far as it gets.
+
+        What this machine breaks meanwhile (a full disk, an engine that is started anew) is waited
+        for, and then the patch is judged from the beginning.
+
+        Raises:
+            EnvironmentUnusableError: when it stays broken.
+        """
+        return patiently(lambda: self._judge_once(patch), self._closed.wait)
+
+    def _judge_once(self, patch: Patch) -> ValidationReport:
+        if self._closed.is_set():
+            raise SandboxDiedError("the validator was closed")
+        if self._is_spoilt:
+            self._workspace.renew()
+            self._is_spoilt = False
         try:
             with self._workspace.patched(patch):
-                report = self._run_stages(patch)
+                return self._run_stages(patch)
         except PatchDoesNotApplyError as error:
             return ValidationReport(Verdict.DOES_NOT_APPLY, Stage.APPLY, message=str(error))
-        return report
+        except EnvironmentUnusableError:
+            self._is_spoilt = True
+            self._close_sessions()
+            raise
 
     def _run_stages(self, patch: Patch) -> ValidationReport:
         plan = self._plan
@@ -367,42 +418,62 @@ class _Worker:
         tests: Sequence[TestId],
         thorough: int | None = None,
     ) -> Execution:
-        """Run `tests` in the warm session; a patch that destroys it is tried once more alone."""
+        """Run `tests` in the warm session, and again in a fresh one if they are cut off.
+
+        A patch that ends its own process, or the server, does so every time.
+
+        Raises:
+            EnvironmentUnusableError: when the tests of the unpatched program are cut off too.
+        """
         key = (name, watched)
-        limits_s = self._plan.limits_s(tests)
         thorough = self._plan.thorough(tests) if thorough is None else thorough
         died = ""
-        for _ in range(2):
-            session = self._session(key)
+        for attempt in range(MAX_ATTEMPTS):
             try:
-                return session.execute(tests, limits_s, thorough, self._plan.loading_s)
-            except SandboxDiedError as error:
+                execution = self._ask(self._session(key), tests, thorough)
+            except EnvironmentUnusableError as error:
                 died = str(error)
-                if self._is_closed:
+                self._close_session(key)
+                if self._closed.is_set():
                     raise
+                if attempt == MAX_ATTEMPTS - 2:
+                    self._require_working(key, tests)
+            else:
+                if attempt or not was_killed(execution):
+                    return execution
                 self._close_session(key)
         message = f"the patch ended its test server: {died}"
         return Execution((), None, completed=False, duration_s=0.0, output=message)
 
+    def _ask(self, session: TestSession, tests: Sequence[TestId], thorough: int) -> Execution:
+        return session.execute(tests, self._plan.limits_s(tests), thorough, self._plan.loading_s)
+
+    def _require_working(self, key: _SessionKey, tests: Sequence[TestId]) -> None:
+        """Raises EnvironmentUnusableError when the unpatched program cannot be tested either."""
+        with self._open(self._workspace.pristine, key) as session:
+            self._ask(session, tests[:1], 1)
+
     def _session(self, key: _SessionKey) -> TestSession:
         """The warm session whose fork point is the import of the first patched file."""
-        if self._is_closed:
+        if self._closed.is_set():
             raise SandboxDiedError("the validator was closed")
         if key not in self._sessions:
             if len(self._sessions) >= MAX_SESSIONS:
                 self._close_session(next(iter(self._sessions)))
             stack = ExitStack()
-            session = stack.enter_context(
-                self._runner.open(
-                    self._workspace.root,
-                    watched=key[1],
-                    tests=self._plan.collected(key[0]),
-                    writable=self._writable,
-                )
-            )
+            session = stack.enter_context(self._open(self._workspace.root, key))
             self._sessions[key] = (session, stack)
         self._sessions[key] = self._sessions.pop(key)  # the one used last comes last
         return self._sessions[key][0]
+
+    def _open(self, folder: Path, key: _SessionKey) -> AbstractContextManager[TestSession]:
+        stage, watched = key
+        tests = self._plan.collected(stage)
+        return self._runner.open(folder, watched=watched, tests=tests, writable=self._writable)
+
+    def _close_sessions(self) -> None:
+        for key in list(self._sessions):
+            self._close_session(key)
 
     def _close_session(self, key: _SessionKey) -> None:
         known = self._sessions.pop(key, None)
@@ -410,19 +481,22 @@ class _Worker:
             known[1].close()
 
     def open_workspace(self) -> None:
-        """Let the tests write into the workspace, which is then inspected after each patch."""
+        """Let the tests write, into a scratch copy of the workspace."""
         self._writable = True
-        for key in list(self._sessions):
-            self._close_session(key)
+        self._close_sessions()
 
     def kill(self) -> None:
         """End the warm processes from another thread, and start no more."""
-        self._is_closed = True
+        self._closed.set()
         for session, _ in list(self._sessions.values()):
             session.kill()
 
     def close(self) -> None:
         """Give back what the warm processes hold, when no thread uses them any more."""
-        self._is_closed = True
-        for key in list(self._sessions):
-            self._close_session(key)
+        self._closed.set()
+        self._close_sessions()
+
+
+def was_killed(execution: Execution) -> bool:
+    """Whether a signal ended it that no limit of ours sent; someone else may have."""
+    return not execution.timed_out and (execution.exit_status or 0) < 0

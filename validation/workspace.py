@@ -113,7 +113,8 @@ def safe_path(root: Path, path: str) -> Path:
     """The file that a relative POSIX path names inside `root`.
 
     Raises:
-        PatchDoesNotApplyError: when it is absolute, climbs out, or leads through a symlink.
+        PatchDoesNotApplyError: when it is absolute, climbs out, leads through a symlink, or
+            cannot be a file's.
     """
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or not pure.parts:
@@ -121,7 +122,11 @@ def safe_path(root: Path, path: str) -> Path:
     current = root
     for part in pure.parts:
         current = current / part
-        if current.is_symlink():
+        try:
+            is_link = current.is_symlink()
+        except (OSError, ValueError) as error:
+            raise PatchDoesNotApplyError(f"{path[:200]!r} cannot be a file's path") from error
+        if is_link:
             raise PatchDoesNotApplyError(f"{path!r} leads through a symbolic link")
     return current
 
@@ -160,6 +165,15 @@ class Workspace:
             # What was created goes first: it may lie where a folder or file has to come back.
             for path in sorted(targets, key=lambda path: path not in patch.created):
                 self._restore(path)
+
+    def renew(self) -> None:
+        """Make the copy anew, when what is in it cannot be trusted any more.
+
+        Raises:
+            EnvironmentUnusableError: when the disk is full.
+        """
+        _remove(self.root)
+        copy_workspace(self.pristine, self.root)
 
     def _check_free(self, path: str, deleted: Sequence[str]) -> None:
         """Refuse to create a file where something is, or below a file, if it is not deleted."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -23,6 +22,7 @@ from apr.cli.progress import reporting
 from apr.cli.request import make_settings, open_service
 from apr.cli.text import count, duration, one_line
 from apr.core.errors import BadInputError
+from validation.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from apr.cli.benchmark import BugRecord, Protocol, RecordFile
@@ -141,12 +141,13 @@ def run_benchmark(
         policy=request.policy.value,
         test_timeout_s=request.test_timeout,
         **language_model.settings(),
+        cache=False,  # what an earlier benchmark has found out must not speed up this one
     )
     budget = language_model.budget(request.candidates, request.seconds)
     protocol = Protocol(settings, budget, request.seed)
     with ExitStack() as stack:
         if request.output is None:
-            work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apr-bench-")))
+            work = stack.enter_context(temporary_folder("bench"))
         else:
             work = request.output / "subjects"
         dataset = load(work)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from apr.datasets.differential import (
 from validation.sandbox.interpreter import python_readable_paths
 from validation.sandbox.policy import SandboxPolicy
 from validation.sandbox.select import open_sandbox
+from validation.temporary import temporary_folder
 from validation.workspace import SourceTree
 
 if TYPE_CHECKING:
@@ -226,10 +227,10 @@ def sandboxed(python: str, settings: RunSettings) -> Execute:
     """Runs both programs of a comparison where the candidates were run."""
     readable = (*python_readable_paths(python), str(CHILD_SCRIPT))
     policy = SandboxPolicy(memory_mib=settings.memory_mib, readable_paths=readable)
-    sandbox = open_sandbox(settings.sandbox, policy, settings.image)
 
     def execute(request: bytes, timeout_s: float) -> bytes:
-        return _converse(sandbox, [python, "-B", str(CHILD_SCRIPT)], request, timeout_s)
+        with closing(open_sandbox(settings.sandbox, policy, settings.image)) as sandbox:
+            return _converse(sandbox, [python, "-B", str(CHILD_SCRIPT)], request, timeout_s)
 
     return execute
 
@@ -238,8 +239,8 @@ def _converse(sandbox: Sandbox, command: Sequence[str], request: bytes, timeout_
     """What the command answers to the request until its end or the time limit."""
     deadline, lines = time.monotonic() + timeout_s, list[bytes]()
     with (
-        tempfile.TemporaryDirectory(prefix="apr-compare-", ignore_cleanup_errors=True) as folder,
-        sandbox.start(command, folder, writable=False, environment={}) as process,
+        temporary_folder("compare") as folder,
+        sandbox.start(command, str(folder), writable=False, environment={}) as process,
     ):
         try:
             process.send(request)

@@ -95,6 +95,7 @@ def baseline_document(baseline: Baseline) -> dict[str, Any]:
         ],
         "passing": len(baseline.passing),
         "flaky": list(baseline.flaky),
+        "flaky_passes": {test: baseline.passes.get(test, 0) for test in baseline.flaky},
         "skipped": len(baseline.skipped),
         "other_failing": list(baseline.other_failing),
         "duration_s": baseline.duration_s,
@@ -140,5 +141,8 @@ def report_document(report: ValidationReport | None) -> Mapping[str, Any] | None
         "regressions_failed": report.regressions_failed,
         "regressions_run": report.regressions_run,
         "regressions_total": report.regressions_total,
+        "confirmations": report.confirmations,
+        "flaky": list(report.flaky),
+        "from_cache": report.from_cache,
         "sandbox": report.sandbox,
     }

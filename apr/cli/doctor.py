@@ -13,7 +13,7 @@ from rich.text import Text
 from apr.cli import options as o
 from apr.cli.output import Format, emit_json, emit_rich
 from apr.cli.text import one_line
-from apr.core.errors import ExitCode
+from apr.core.errors import BadInputError, ExitCode
 
 if TYPE_CHECKING:
     from apr.cli.probes import Check
@@ -23,7 +23,10 @@ def doctor(image: o.ImageOption = None, form: o.FormatOption = Format.TEXT) -> N
     """Say what this machine can do, and how to add what it lacks."""
     from apr.cli.probes import probe_machine
     from apr.settings import AppSettings
+    from validation.sandbox.images.request import Origin, parse_request
 
+    if image is not None and parse_request(image).origin is not Origin.NAMED:
+        raise BadInputError(f"doctor builds nothing: apr sandbox build PATH --image {image} does")
     checks = list(probe_machine(AppSettings(), image))
     ready = is_ready(checks)
     if form is Format.JSON:

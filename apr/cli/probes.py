@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from apr.core.errors import AprError
-from validation.sandbox.policy import SandboxPolicy
+from validation.sandbox.policy import MIB, SandboxPolicy
 from validation.sandbox.select import available
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def probe_machine(settings: AppSettings, image: str | None) -> Iterator[Check]:
     """Every check, in the order in which it is shown."""
     yield from probe_python()
     yield from probe_sandboxes(image)
+    yield probe_images(settings)
     yield probe_store(settings)
     yield from probe_services(os.environ)
     yield probe_gpu()
@@ -113,6 +115,24 @@ def _probe_docker_engine() -> Check:
     except (DockerException, OSError) as error:
         return Check("sandbox", "docker engine", False, _reason(error), remedy)
     return Check("sandbox", "docker engine", True, f"version {version} answers")
+
+
+def probe_images(settings: AppSettings) -> Check:
+    """The images that were made here, against their disk budget."""
+    from apr.subject import image_settings
+    from validation.sandbox.docker import connect
+    from validation.sandbox.images.store import ImageStore
+    from validation.sandbox.images.usage import ImageUsage
+
+    try:
+        with contextlib.closing(connect()) as client:
+            found = ImageStore(client, ImageUsage(image_settings(settings).folder)).images()
+    except AprError:
+        return Check("sandbox", "images", False, "no engine to keep them", "start a Docker engine")
+    held = sum(image.own_size for image in found) // MIB
+    detail = f"{len(found)} made here take {held:,} MiB of {settings.sandbox_disk_mib:,}"
+    ok = held <= settings.sandbox_disk_mib
+    return Check("sandbox", "images", ok, detail, "" if ok else "apr sandbox prune")
 
 
 def _reason(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from apr.cli.details import RunDetails, changed_places
 from apr.cli.text import count, duration, first_line, one_line, printable, shorten
 from apr.core.errors import ExitCode
 from apr.core.patch import split_lines
-from apr.core.report import Baseline
+from apr.core.report import Baseline, Verdict
 from apr.core.run import RankedPatch, RepairRun, RunStatus
 from apr.core.tree import SearchNode
 
@@ -80,10 +80,14 @@ def summary_rows(details: RunDetails) -> Iterator[Row]:
     run = details.run
     if details.baseline is not None:
         yield from _failing_rows(details.baseline)
+        yield from _flaky_rows(details.baseline)
     if run.patches:
         yield from _patch_rows(details, run.patches[0])
     else:
         yield from _attempt_rows(details)
+    refused = sum(_is_tampered(node) for node in details.tree.nodes)
+    if refused:
+        yield "refused", f"{count(refused, 'candidate')} that tampered with the tests"
     yield "search", describe_usage(run)
     if run.patches:
         yield "trust", describe_trust(details)
@@ -101,6 +105,20 @@ def _failing_rows(baseline: Baseline) -> Iterator[Row]:
         yield "", f"and {count(more, 'more test')}"
 
 
+def _is_tampered(node: SearchNode) -> bool:
+    """Whether the node's patch worked on its referee instead of the bug."""
+    return node.report is not None and node.report.verdict is Verdict.TAMPERED
+
+
+def _flaky_rows(baseline: Baseline) -> Iterator[Row]:
+    for index, test in enumerate(baseline.flaky[:SHOWN_TESTS]):
+        passed = f"passed {baseline.passes.get(test, 0)} of {baseline.repeats} times"
+        yield "" if index else "flaky", f"{one_line(test)}: {passed}"
+    more = len(baseline.flaky) - SHOWN_TESTS
+    if more > 0:
+        yield "", f"and {count(more, 'more test')}"
+
+
 def _patch_rows(details: RunDetails, patch: RankedPatch) -> Iterator[Row]:
     node = details.node(patch)
     if node is not None:
@@ -111,6 +129,12 @@ def _patch_rows(details: RunDetails, patch: RankedPatch) -> Iterator[Row]:
         before = f"{report.triggers_total:,} failing, {report.regressions_total:,} passing"
         after = f"{report.triggers_passed + report.regressions_run:,} passing"
         yield "tests", f"before: {before}; after: {after}"
+        if report.confirmations:
+            times = count(report.confirmations, "fresh sandbox", "fresh sandboxes")
+            told = ", known from an earlier run" if report.from_cache else ""
+            yield "confirmed", f"in {times}{told}"
+        if report.flaky:
+            yield "left out", f"{', '.join(map(one_line, report.flaky))}: flaky without the patch"
 
 
 def _describe_places(details: RunDetails, node: SearchNode) -> Iterator[str]:

@@ -116,13 +116,21 @@ def split_lines(text: str) -> list[str]:
     return [*ended, lines[-1]] if lines[-1] else ended
 
 
-def diff_texts(base: Mapping[str, str], changed: Mapping[str, str]) -> Patch:
-    """The smallest line-based patch that turns `base` into `base` overlaid with `changed`."""
+def diff_texts(base: Mapping[str, str], changed: Mapping[str, str | None]) -> Patch:
+    """The smallest line-based patch that turns `base` into `base` overlaid with `changed`.
+
+    What `base` lacks is created, and what is None in `changed` is deleted.
+    """
     hunks: list[Hunk] = []
     for path in sorted(changed):
-        if base[path] != changed[path]:
-            hunks.extend(_diff_file(path, split_lines(base[path]), split_lines(changed[path])))
-    return Patch(tuple(hunks))
+        old, new = base.get(path) or "", changed[path] or ""
+        if old != new:
+            hunks.extend(_diff_file(path, split_lines(old), split_lines(new)))
+    return Patch(
+        tuple(hunks),
+        tuple(path for path in sorted(changed) if path not in base and changed[path] is not None),
+        tuple(path for path in sorted(changed) if path in base and changed[path] is None),
+    )
 
 
 def _diff_file(path: str, old: list[str], new: list[str]) -> Iterable[Hunk]:

@@ -93,6 +93,8 @@ def tree() -> SearchTree:
         triggers_total=2,
         regressions_run=5,
         regressions_total=5,
+        confirmations=2,
+        flaky=(TestId("t.py::late"),),
     )
     tree.add(make_node(3, 2, Verdict.PLAUSIBLE, reward=1.0, total_value=1.0, report=plausible))
     return tree
@@ -112,7 +114,8 @@ def details(make_run: Callable[..., RepairRun], tree: SearchTree) -> RunDetails:
         skipped=(),
         durations_s={},
         duration_s=1.0,
-        repeats=2,
+        repeats=5,
+        passes={TestId("t.py::flaky"): 3},
     )
     suspects = (SuspiciousLocation(Location("m.py", 2, 2), 1.0, "ochiai", "f"),)
     ranked = (RankedPatch(3, 1, diff, "template-3"),)

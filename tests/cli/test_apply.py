@@ -8,7 +8,7 @@ import pytest
 
 from apr.cli.apply import apply_patch, plan_changes
 from apr.core.errors import AprError, BadInputError, PatchDoesNotApplyError
-from apr.core.patch import Hunk, Patch, render_diff
+from apr.core.patch import Hunk, Patch, diff_texts, render_diff
 
 OLD = "a\nb\nc\nd\n"
 REPLACE = Patch((Hunk("m.py", 2, ("b\n",), ("B\n",)),))
@@ -96,3 +96,25 @@ def test_when_one_file_cannot_be_replaced_none_is(
         "m.py": OLD,
         "n.py": OLD,
     }
+
+
+def test_new_and_deleted_files_are_written_too(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(OLD)
+    (tmp_path / "gone.py").write_text("x\n")
+    sources = {"m.py": OLD, "gone.py": "x\n"}
+    patch = diff_texts(sources, {"gone.py": None, "new/n.py": "n\n", "m.py": OLD + "end\n"})
+    apply_patch(tmp_path, patch, render_diff(patch, sources))
+    written = {p.relative_to(tmp_path).as_posix(): p for p in tmp_path.rglob("*") if p.is_file()}
+    assert sorted(written) == ["m.py", "new/n.py"]
+    assert written["new/n.py"].read_text() == "n\n"
+    assert written["new/n.py"].stat().st_mode & 0o400
+
+
+def test_nothing_is_left_of_new_files_when_one_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "gone.py").write_text("x\n")
+    (tmp_path / "file").write_text("x\n")
+    sources = {"gone.py": "x\n", "file": "x\n"}
+    patch = diff_texts(sources, {"gone.py": None, "new/n.py": "n\n", "file/z.py": "z\n"})
+    with pytest.raises(BadInputError, match="was not applied"):
+        apply_patch(tmp_path, patch, render_diff(patch, sources))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "gone.py"]

@@ -14,7 +14,9 @@ from typer.testing import Result
 from apr.bootstrap import bootstrap
 from apr.cli.details import RunDetails
 from apr.core.oracle import Oracle
+from apr.core.report import Verdict
 from apr.core.run import RepairRun
+from apr.core.tree import SearchNode
 from apr.storage.oracle import encode_oracle
 
 Cli = Callable[..., Result]
@@ -63,6 +65,30 @@ def test_show_finds_a_run_by_prefix_or_as_the_last(apr: Cli, stored: str, name: 
     assert result.exit_code == 0
     for words in (stored, "t.py::a", "m.py:2 in f", "+    if a < 3:", "formula=ochiai", "seed 3"):
         assert words in result.stdout
+
+
+def test_show_tells_what_the_verdict_rests_on(apr: Cli, stored: str) -> None:
+    shown = apr("show", stored).stdout
+    for words in (
+        "t.py::flaky: passed 3 of 5 times",
+        "in 2 fresh sandboxes",
+        "t.py::late: flaky without the patch",
+    ):
+        assert words in shown
+    assert "tampered" not in shown
+    document = read_json(apr("show", stored, "--json"))
+    assert document["baseline"]["flaky_passes"] == {"t.py::flaky": 3}
+    tests = document["patches"][0]["tests"]
+    assert (tests["confirmations"], tests["flaky"]) == (2, ["t.py::late"])
+
+
+def test_tampering_candidates_are_counted_and_drawn(
+    apr: Cli, stored: str, node: Callable[..., SearchNode]
+) -> None:
+    nodes = [node(n, 0, Verdict.TAMPERED) for n in (4, 5)]
+    bootstrap().store.save_nodes(stored, nodes)
+    assert "2 candidates that tampered with the tests" in apr("show", stored).stdout
+    assert apr("tree", stored).stdout.count("tampered") == 2
 
 
 def test_show_gives_the_very_diff(apr: Cli, stored: str, details: RunDetails) -> None:

@@ -342,3 +342,19 @@ def test_a_run_nobody_created_is_bad_input_everywhere(store: RunStore) -> None:
             use(store)
     with pytest.raises(LeaseLostError):
         store.renew("no", "a", 1)
+
+
+def test_verdicts_are_kept_by_key_for_any_run(store: RunStore) -> None:
+    assert store.load_outcomes([]) == {}
+    known = {"a" * 64: make_report(ODD), "b" * 64: make_report()}
+    store.save_outcomes(known)
+    assert store.load_outcomes(["a" * 64, "b" * 64, "c" * 64]) == known
+    changed = replace(make_report(), confirmations=2, flaky=(TestId(ODD),))
+    store.save_outcomes({"a" * 64: changed})
+    assert store.load_outcomes(["a" * 64]) == {"a" * 64: changed}
+
+
+def test_many_verdicts_are_kept_and_found_at_once(store: RunStore) -> None:
+    many = {f"{n:064x}": make_report(str(n)) for n in range(1200)}
+    store.save_outcomes(many)
+    assert store.load_outcomes([*many, "f" * 64]) == many

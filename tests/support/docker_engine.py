@@ -30,6 +30,7 @@ FOLDER_VARIABLE = "APR_TEST_ENGINE"  # where the processes of one test session m
 KEEPER = Path(__file__).with_name("engine_keeper.py")
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 60.0
+REMOVE_TIMEOUT_S = 10.0
 _held = pytest.StashKey[IO[str]]()
 
 
@@ -53,10 +54,17 @@ def docker_client(docker_image: str) -> Iterator[docker.DockerClient]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def images_alone(docker_image: str) -> Iterator[None]:
+    """No other module that asks for this makes or removes images of the engine meanwhile."""
+    with _alone(Path(os.environ[FOLDER_VARIABLE]), "images"):
+        yield
+
+
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path, what: str = "start") -> Iterator[None]:
     """One process of the session at a time."""
-    with (folder / "turn").open("w") as lock:
+    with (folder / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -120,9 +128,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def _remove_image(folder: Path) -> None:
+    """From an engine that is not ours; a container that is just going may hold it for a while."""
     made = folder / "image"
-    if made.exists() and not (folder / "told").exists():
-        host, name = made.read_text().split()
-        # A container that a test left would hold it.
-        with contextlib.closing(docker.DockerClient(host)) as client, contextlib.suppress(APIError):
-            client.images.remove(name, force=True)
+    if not made.exists() or (folder / "told").exists():
+        return
+    host, name = made.read_text().split()
+    deadline = time.monotonic() + REMOVE_TIMEOUT_S
+    with contextlib.closing(docker.DockerClient(host)) as client:
+        while time.monotonic() < deadline:
+            with contextlib.suppress(APIError):
+                client.images.remove(name)
+                break
+            time.sleep(0.2)

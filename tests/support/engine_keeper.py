@@ -21,6 +21,7 @@ from pathlib import Path
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 40.0
+GROUPS_TIMEOUT_S = 10.0
 LOG_TAIL = 600
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -95,10 +96,18 @@ def _remove(folder: Path) -> None:
         if point.startswith(f"{folder}/"):
             subprocess.run(["umount", "-l", point], check=False)
     shutil.rmtree(folder)
-    for group in (CGROUPS / folder.name, *CGROUPS.glob(f"*/{folder.name}")):
-        for path, _, _ in os.walk(group, topdown=False):
-            with contextlib.suppress(OSError):  # the folders of a control group are not files
-                Path(path).rmdir()
+    deadline = time.monotonic() + GROUPS_TIMEOUT_S
+    while (groups := _groups(folder.name)) and time.monotonic() < deadline:
+        for path in groups:
+            with contextlib.suppress(OSError):  # what it held may only just be going
+                path.rmdir()
+        time.sleep(0.05)
+
+
+def _groups(name: str) -> list[Path]:
+    """The engine's control groups, the innermost first."""
+    tops = (CGROUPS / name, *CGROUPS.glob(f"*/{name}"))
+    return [Path(path) for top in tops for path, _, _ in os.walk(top, topdown=False)]
 
 
 if __name__ == "__main__":

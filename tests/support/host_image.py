@@ -32,9 +32,10 @@ ACCOUNTS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n",
     "etc/group": "root:x:0:\nnogroup:x:65534:\n",
 }
-LEFT_OUT = {"__pycache__", "test", "idlelib", "tkinter", "turtledemo", "ensurepip"}
+LEFT_OUT = {"test", "idlelib", "tkinter", "turtledemo", "ensurepip"}
 LEFT_OUT |= {"site-packages", "dist-packages"}
 LIBRARY = re.compile(r"(/\S+) \(0x")
+ONCE_APART = ("libpthread.so.0", "libdl.so.2", "librt.so.1", "libutil.so.1")
 STICKY = 0o1777
 
 
@@ -84,7 +85,7 @@ def _distribution_files(names: Iterable[str]) -> Iterator[tuple[str, Path]]:
         distribution = importlib.metadata.distribution(name)
         for file in distribution.files or ():
             path = Path(str(distribution.locate_file(file)))
-            if ".." not in file.parts and path.suffix != ".pyc" and path.is_file():
+            if ".." not in file.parts and path.is_file():
                 yield file.as_posix(), path
         for requirement in distribution.requires or ():
             found = re.match(r"[\w.-]+", requirement)
@@ -101,10 +102,16 @@ def _is_installed(name: str) -> bool:
 
 
 def _libraries(binaries: Iterable[Path]) -> set[Path]:
-    """What the dynamic loader would load for the binaries, the loader included."""
+    """What the dynamic loader would load for the binaries, the loader included.
+
+    With the C library come the parts it once had: packages built for old systems ask for them.
+    """
     command = ["ldd", *(str(path) for path in binaries)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return {Path(path) for path in LIBRARY.findall(done.stdout)}
+    found = {Path(path) for path in LIBRARY.findall(done.stdout)}
+    return found | {
+        p for lib in found for name in ONCE_APART if (p := lib.with_name(name)).exists()
+    }
 
 
 def _plain(info: tarfile.TarInfo) -> tarfile.TarInfo:

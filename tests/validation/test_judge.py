@@ -1,5 +1,7 @@
 """The verdict rests on every expected test and the runner's own ending together."""
 
+from dataclasses import replace
+
 from apr.core.bug import TestId
 from apr.core.report import Baseline, Execution, Stage, TestOutcome, TestResult, Verdict
 from validation.judge import progress, regression_report, tally, trigger_report
@@ -65,6 +67,17 @@ def test_a_regression_keeps_the_counts_of_the_trigger_stage() -> None:
     assert first.verdict is Verdict.PLAUSIBLE
     assert report.verdict is Verdict.REGRESSES
     assert (report.triggers_passed, report.regressions_failed, report.regressions_run) == (2, 1, 1)
+
+
+def test_nothing_that_tests_say_counts_once_a_patch_has_tampered() -> None:
+    forged = replace(execution(0, a="passed", b="passed"), tampering="it patched assert")
+    report = trigger_report(ORACLE, forged)
+    assert (report.verdict, report.triggers_passed) == (Verdict.TAMPERED, 0)
+    assert report.message == "it patched assert"
+    before = trigger_report(ORACLE, execution(0, a="passed", b="passed"))
+    forged = replace(execution(0, c="passed"), tampering="it patched assert")
+    report = regression_report(before, Stage.FULL, [C], forged)
+    assert (report.verdict, report.is_plausible) == (Verdict.TAMPERED, False)
 
 
 def test_progress_is_one_half_at_the_same_line_and_grows_with_the_line_reached() -> None:

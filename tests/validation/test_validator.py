@@ -189,6 +189,30 @@ def test_nothing_is_left_in_the_temporary_folder(
     assert not list((tmp_path / "tmp").iterdir())
 
 
+def test_ordinary_candidates_share_one_warm_process(subject, reproduction, monkeypatch) -> None:
+    """Also when the subject's own place is below the folder that is cleared between them."""
+    opened = []
+    original = subject.runner.open
+
+    def counting(*arguments, **options):
+        opened.append(options["tests"])
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(subject.runner, "open", counting)
+    with StagedValidator(
+        subject.runner,
+        subject.workspace.root,
+        reproduction.baseline,
+        reproduction.matrix,
+        ValidationSettings(floor_s=1.0),
+        can_protect=subject.sandbox.name != "process",
+        likely=("calc.py",),
+    ) as validator:
+        bad = [edit(("return a - b", f"return a - {number}")) for number in range(3)]
+        assert {r.verdict for r in validator.validate(bad)} == {Verdict.STILL_FAILS}
+    assert len(opened) == 2  # one for the trigger tests, one for the others
+
+
 ORDERED = """import calc
 
 log = []

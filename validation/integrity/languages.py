@@ -13,7 +13,7 @@ from typing import Protocol
 
 from apr.core.patch import Hunk
 from validation.integrity import python_names, token_rules, tokens
-from validation.integrity.python_reach import Names, is_main_guard, read_python
+from validation.integrity.python_reach import Names, is_main_guard, read_python, walk
 from validation.integrity.reach import Reach, Reaches, TestNames, newly
 from validation.integrity.token_rules import Rules
 from validation.integrity.tokens import Lexis
@@ -37,6 +37,8 @@ _PLAIN_CODINGS = frozenset(
         "cp1252",
     }
 )
+_ODD_SHAPE = re.compile(r"^\s*\.|\bopen\s*\(\s*\d", re.MULTILINE)
+"""A line that goes on with the value of the line before, and a descriptor that is opened."""
 _warnings_lock = threading.Lock()
 
 
@@ -90,7 +92,7 @@ class PythonFile:
 
     @cached_property
     def _names(self) -> Names:
-        return Names(self._tree or ast.Module([], []))
+        return Names(walk(self._tree) if self._tree is not None else ())
 
     @cached_property
     def _reaches(self) -> Reaches:
@@ -118,7 +120,7 @@ class PythonFile:
         words = _WORD.findall(new)
         if not self._watched.isdisjoint(words) or any(map(_is_hook, words)):
             return False
-        if re.search(r"^\s*\.", new, re.M):
+        if _ODD_SHAPE.search(new):
             return False
         if any(text not in self._text for text in _TEXT.findall(new)):
             return False
@@ -176,8 +178,9 @@ def _is_hook(word: str) -> bool:
     return word.startswith("pytest_")
 
 
-def _parts(table: Iterable[str]) -> set[str]:
-    return {part for name in table for part in name.split(".")}
+def _submodules(table: Iterable[str]) -> set[str]:
+    """Names under which a listed module is had from one that is imported; else it is imported."""
+    return {part for name in table for part in name.split(".")[1:]}
 
 
 _WATCHED_MODULES = python_names.GUARDED_MODULES | {
@@ -188,8 +191,7 @@ _WATCHED = frozenset(
         *_WATCHED_MODULES,
         *(f"_{name}" for name in python_names.GUARDED_MODULES),
         *python_names.SYNONYMS,
-        *_parts(python_names.MODULES),
-        *_parts(python_names.IMPORTED_TOGETHER),
+        *_submodules(python_names.MODULES),
         *python_names.ATTRIBUTES,
         *python_names.STORED_NAMES,
         *python_names.STORED_ATTRIBUTES,
@@ -197,7 +199,7 @@ _WATCHED = frozenset(
         *python_names.BUILTINS,
         *python_names.PLAIN_READERS,
         *python_names.PLAIN_WRITERS,
-        *("import", "except", "SystemExit", "KeyboardInterrupt", "coding", "open", "lambda"),
+        *("import", "except", "SystemExit", "KeyboardInterrupt", "coding"),
         *("__dict__", "__file__", "__self__"),
     }
 )  # fmt: skip

@@ -164,7 +164,8 @@ def _shadowed_module(path: str, sources: Mapping[str, str]) -> str | None:
         if depth and inside in sources:
             return None
         module = part.removesuffix(".py")
-        if module in _RUNNERS or module in sys.stdlib_module_names:
+        is_runner = module in _RUNNERS or module.startswith("pytest_")
+        if is_runner or module in sys.stdlib_module_names:
             return module
     return None
 

@@ -87,14 +87,14 @@ C = _rules(
     {
         Kind.PROCESS_CONTROL: "exit( _exit( _Exit( quick_exit( longjmp siglongjmp atexit"
         " on_exit at_quick_exit fork( vfork( kill( signal( sigaction sigprocmask setitimer"
-        " alarm("
-        " pthread_exit pthread_kill prctl setsid( tgkill std.terminate std.set_terminate",
+        " alarm( pthread_exit pthread_kill prctl setsid( tgkill std.terminate std.set_terminate",
         Kind.INTROSPECTION: "ptrace backtrace( backtrace_symbols dladdr __builtin_return_address"
         " __builtin_frame_address program_invocation_name getppid _Unwind_Backtrace"
         " process_vm_readv __progname",
         Kind.REFLECTION: "dlopen dlsym dlmopen mprotect asm __asm__ __asm syscall(",
-        Kind.IMPORT_MACHINERY: "constructor) constructor] constructor( constructor, __constructor__ destructor)"
-        " destructor( destructor, __destructor__ init_array fini_array weakref ifunc __malloc_hook",
+        Kind.IMPORT_MACHINERY: "constructor) constructor] constructor( constructor,"
+        " __constructor__ destructor) destructor( destructor, __destructor__ init_array"
+        " fini_array weakref ifunc __malloc_hook",
         Kind.OTHER_PROCESSES: "system( popen( execl execlp execle execv( execvp( execvpe execve("
         " posix_spawn posix_spawnp",
         Kind.RAW_OUTPUT: "dup2( dup( dup3( freopen( fdopen( STDOUT_FILENO STDERR_FILENO",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from apr.core.bug import TestId
-from apr.core.report import TestResult
+from apr.core.report import TestOutcome, TestResult
 from validation.runners.protocol import Transcript
 
 PASSES = "passes"
@@ -40,10 +41,19 @@ SENTENCES: Mapping[str, str] = {
     "descriptors": "opens descriptors that it was not given",
     "/proc": "reads /proc",
     "code and configuration": "changes source or configuration files",
+    "the tests": "reads the source of the tests",
     "files outside": "changes files outside of the subject",
     "environment": "changes variables that steer the interpreter or the tests",
     "test machinery": "imports the machinery of the tests",
 }
+
+
+class Disguise(Enum):
+    """How much of a test run is hidden from the patched files."""
+
+    NONE = auto()
+    ALARMED = auto()  # everything but the timer that ends a test which hangs
+    FULL = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +61,36 @@ class Behaviour:
     """What one guarded run of the unpatched program did.
 
     `odd_forms` are the kinds of canaries that come out wrong with it (because of a plugin, say).
-    `outcomes` is what became of each real test.
+    `outcomes` is what became of each real test; those in `fatal` ended their process.
     """
+
+    disguise: Disguise
 
     traces: frozenset[str]
     codes: Mapping[str, str]
     odd_forms: frozenset[str]
     has_canaries: bool
     status: int | None
-    outcomes: Mapping[TestId, str]
+    outcomes: Mapping[TestId, TestOutcome]
+    fatal: frozenset[TestId]
 
 
-def behaviour(transcripts: Sequence[Transcript]) -> Behaviour:
+def behaviour(transcripts: Sequence[Transcript], disguise: Disguise) -> Behaviour:
     """What the unpatched program did, from what the processes of one run have said."""
     return Behaviour(
+        disguise=disguise,
         traces=frozenset(trace for part in transcripts for trace in part.traces),
         codes={name: code for part in transcripts for name, code in part.codes.items()},
         odd_forms=frozenset(form for part in transcripts for form, _ in _wrong_canaries(part)),
         has_canaries=any(part.canaries for part in transcripts),
         status=transcripts[-1].status,
         outcomes={
-            test: result.outcome.value
+            test: result.outcome
             for part in transcripts
             for test, result in part.results.items()
             if test not in part.canaries
         },
+        fatal=frozenset(part.running for part in transcripts if part.running is not None),
     )
 
 

@@ -166,7 +166,7 @@ class Transcript:
         self.running = None
         if result.test in self.results:
             result = _as_error(result, "reported more than once")
-        elif not began and not result.outcome.is_failure:
+        elif not began and result.outcome is TestOutcome.PASSED:
             result = _as_error(result, "reported without having begun")
         self.results[result.test] = result
         return result

@@ -5,21 +5,23 @@ from __future__ import annotations
 import importlib.util
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from apr.core.bug import RunnerKind, TestCommand, TestId
 from apr.core.coverage import CoverageMatrix
-from apr.core.errors import SandboxDiedError
+from apr.core.errors import EnvironmentUnusableError, SandboxDiedError
 from apr.core.ports import Sandbox, SandboxProcess
-from apr.core.report import Execution, TestResult
-from validation.runners.base import Guard, RunLimits
-from validation.runners.guarding import Behaviour, behaviour, evidence
-from validation.runners.protocol import Transcript
+from apr.core.report import Execution, TestOutcome, TestResult
+from validation.runners.base import Guard, RunLimits, TestSession
+from validation.runners.guarding import Behaviour, Disguise, behaviour, evidence
+from validation.runners.protocol import INTERRUPTED, Transcript
 from validation.runners.session import (
+    FreshSession,
+    ImportedTooEarlyError,
     OnResult,
     TestServer,
     harness_argv,
@@ -28,6 +30,7 @@ from validation.runners.session import (
 from validation.workspace import store_bytecode
 
 MAX_RESTARTS = 25
+MAX_MEASUREMENTS = 3
 START_LIMIT_S = 300.0
 
 
@@ -40,7 +43,7 @@ class PythonRunner:
         self.command = command
         self.sandbox = sandbox
         self._lock = threading.Lock()
-        self._behaviours: dict[tuple[Path, tuple[str, ...], bool], Behaviour] = {}
+        self._behaviours: dict[tuple[Path, tuple[str, ...], Disguise], Behaviour] = {}
 
     def run(
         self,
@@ -81,11 +84,16 @@ class PythonRunner:
         limits: RunLimits,
         config: dict[str, Any],
         on_result: OnResult | None = None,
+        tolerated: Container[TestId] | None = None,
     ) -> tuple[Execution, list[Transcript]]:
-        """Run until every collected test has an outcome, in as many processes as that takes."""
+        """Run until every collected test has an outcome, in as many processes as that takes.
+
+        With `tolerated`, only these tests may end their process; after any other, nothing follows.
+        """
         started = time.monotonic()
         whole: list[TestResult] = []
         transcripts: list[Transcript] = []
+        left: list[TestId] = list(config["tests"] or ())
         for _ in range(MAX_RESTARTS):
             remaining_s = limits.total_s - (time.monotonic() - started)
             with self._start(workspace, writable=True) as process:
@@ -94,9 +102,14 @@ class PythonRunner:
                 )
             whole.extend(execution.results)
             transcripts.append(transcript)
-            left = transcript.left_over({result.test for result in execution.results})
+            seen = {result.test for result in whole}
+            left = [test for test in transcript.collected or left if test not in seen]
             config = config | {"tests": left}
             if execution.completed or not execution.results or not left or execution.tampering:
+                break
+            if tolerated is not None and transcript.running not in tolerated:
+                break
+            if time.monotonic() - started >= limits.total_s:
                 break
         merged = replace(
             execution,
@@ -115,9 +128,11 @@ class PythonRunner:
         guard: Guard,
         on_result: OnResult | None,
     ) -> Execution:
-        base, disguised = self._behaviour_of_base(limits, guard)
-        config = self._guard_config(limits, tests, guard.patched, disguised)
-        execution, transcripts = self._run_parts(workspace, limits, config, on_result)
+        base = self._behaviour_of_base(limits, guard)
+        config = self._guarded(limits, tests, guard.patched, base.disguise)
+        execution, transcripts = self._run_parts(
+            workspace, limits, config, on_result, tolerated=base.fatal
+        )
         sources = {path: _read_text(guard.base / path) for path in guard.patched}
         found = (evidence(transcript, base, sources) for transcript in transcripts)
         sentence = next(filter(None, found), "")
@@ -125,43 +140,64 @@ class PythonRunner:
             return execution
         return replace(execution, tampering=sentence, completed=False)
 
-    def _guard_config(
+    def _behaviour_of_base(self, limits: RunLimits, guard: Guard) -> Behaviour:
+        """What the unpatched program does, in disguise where its tests bear that."""
+        plain = self._measure(limits, guard, Disguise.NONE)
+        if not guard.disguised:
+            return plain
+        # Without an alarm, a test that hangs is waited for much longer.
+        hangs = TestOutcome.TIMEOUT in plain.outcomes.values()
+        disguised = self._measure(limits, guard, Disguise.ALARMED if hangs else Disguise.FULL)
+        return disguised if disguised.outcomes == plain.outcomes else plain
+
+    def _measure(self, limits: RunLimits, guard: Guard, disguise: Disguise) -> Behaviour:
+        key = (guard.base, guard.patched, disguise)
+        with self._lock:
+            if key not in self._behaviours:
+                self._behaviours[key] = self._measure_anew(limits, guard, disguise)
+            return self._behaviours[key]
+
+    def _measure_anew(self, limits: RunLimits, guard: Guard, disguise: Disguise) -> Behaviour:
+        """A run that was cut off must not become the measure of every patch."""
+        config = self._guarded(limits, None, guard.patched, disguise)
+        for _ in range(MAX_MEASUREMENTS):
+            execution, transcripts = self._run_parts(guard.base, limits, config)
+            # Tests that do not come to their end in disguise do not bear it: also an answer.
+            if execution.completed or disguise is not Disguise.NONE:
+                return behaviour(transcripts, disguise)
+        said = execution.output.strip()[-200:] or "the run was cut off"
+        raise EnvironmentUnusableError(f"the unpatched program's tests come to no end: {said}")
+
+    def _guarded(
         self,
         limits: RunLimits,
         tests: Sequence[TestId] | None,
         patched: Sequence[str],
-        disguised: bool,
+        disguise: Disguise,
     ) -> dict[str, Any]:
-        guard = {"patched": list(patched), "disguised": disguised}
-        return self._run_config(limits, tests) | {"guard": guard}
-
-    def _behaviour_of_base(self, limits: RunLimits, guard: Guard) -> tuple[Behaviour, bool]:
-        """What the unpatched program does, and whether its tests bear the disguise."""
-        plain = self._measure(limits, guard, disguised=False)
-        if not guard.disguised:
-            return plain, False
-        disguised = self._measure(limits, guard, disguised=True)
-        if disguised.outcomes != plain.outcomes:
-            return plain, False
-        return disguised, True
-
-    def _measure(self, limits: RunLimits, guard: Guard, *, disguised: bool) -> Behaviour:
-        key = (guard.base, guard.patched, disguised)
-        with self._lock:
-            if key not in self._behaviours:
-                config = self._guard_config(limits, None, guard.patched, disguised)
-                _, transcripts = self._run_parts(guard.base, limits, config)
-                self._behaviours[key] = behaviour(transcripts)
-            return self._behaviours[key]
+        config = self._run_config(limits, tests)
+        config["guard"] = {"patched": list(patched), "disguised": disguise is not Disguise.NONE}
+        if disguise is Disguise.FULL:
+            config["test_timeout_s"] = 0
+        return config
 
     @contextmanager
     def open(
         self, workspace: Path, *, watched: Sequence[str], tests: Sequence[TestId], writable: bool
-    ) -> Iterator[TestServer]:
-        """See `TestRunner.open`."""
+    ) -> Iterator[TestSession]:
+        """See `TestRunner.open`; a new process for each execution where no fork point is early."""
         config = self._config("serve", tests) | {"watched": list(watched)}
-        with self._start(workspace, writable=writable) as process:
-            yield TestServer(process, config, START_LIMIT_S)
+        with ExitStack() as stack:
+            process = stack.enter_context(self._start(workspace, writable=writable))
+            session: TestSession
+            try:
+                session = TestServer(process, config, START_LIMIT_S)
+            except ImportedTooEarlyError:
+                stack.close()
+                session = FreshSession(
+                    lambda: self._start(workspace, writable=writable), self._config("run", tests)
+                )
+            yield session
 
     @contextmanager
     def _start(self, workspace: Path, *, writable: bool) -> Iterator[SandboxProcess]:
@@ -188,8 +224,11 @@ class PythonRunner:
 
 
 def _with_last_test_fatal(execution: Execution, last: Transcript) -> Execution:
-    """A run whose last test took the process down has lost nothing: every test has an outcome."""
-    if execution.left_over or last.running is None or last.tampering or execution.timed_out:
+    """A run whose last test broke out of it has lost nothing: every test has an outcome."""
+    broke_out = last.running is not None or last.status in INTERRUPTED
+    if execution.left_over or last.tampering or last.disorder or execution.timed_out:
+        return execution
+    if not (broke_out and execution.results and execution.results[-1].outcome.is_failure):
         return execution
     return replace(execution, completed=True, exit_status=1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -41,6 +42,14 @@ QUEUES = "/dev/mqueue"
 LABEL = "apr.owner"
 TESTER = f"{TESTER_ID}:{TESTER_ID}"
 KEEPER = f"{KEEPER_ID}:{KEEPER_ID}"
+# Not the address space: the memory of a container is bounded as a whole.
+LIMIT_NAMES = {
+    resource.RLIMIT_DATA: "data",
+    resource.RLIMIT_FSIZE: "fsize",
+    resource.RLIMIT_NOFILE: "nofile",
+    resource.RLIMIT_CORE: "core",
+    resource.RLIMIT_CPU: "cpu",
+}
 KEEPER_TIMEOUT_S = 30.0
 CLEAN_TIMEOUT_S = 3.0
 MAX_NAMES_BYTES = 16 * MIB
@@ -91,10 +100,14 @@ class Container:
     def _create(self, image: str) -> EngineContainer:
         from docker.errors import ImageNotFound
 
-        options = container_options(
-            self._policy, self._workspace, self._layout, writable=self._writable
-        )
         try:
+            options = container_options(
+                self._policy,
+                self._workspace,
+                self._layout,
+                writable=self._writable,
+                is_podman=_is_podman(self._client),
+            )
             return self._client.containers.create(image, keeper(self._folders), **options)
         except ImageNotFound:
             raise SandboxUnavailableError(
@@ -226,13 +239,18 @@ def _files(paths: Sequence[str], told: bytes) -> Iterator[tuple[str, bytes]]:
             told = told[int(size) :]
 
 
+def _is_podman(client: docker.DockerClient) -> bool:
+    parts = client.version().get("Components") or ()
+    return any(part.get("Name") == "Podman Engine" for part in parts)
+
+
 def mount_point(policy: SandboxPolicy) -> str:
     """Where the workspace, or its scratch copy, appears."""
     return policy.mount_at or MOUNT_POINT
 
 
 def container_options(
-    policy: SandboxPolicy, workspace: str, layout: Layout, *, writable: bool
+    policy: SandboxPolicy, workspace: str, layout: Layout, *, writable: bool, is_podman: bool
 ) -> dict[str, Any]:
     """The keyword arguments for creating the container.
 
@@ -244,8 +262,10 @@ def container_options(
     shown = [Mount(path, path, "bind", read_only=True) for path in (*layout.before, *layout.over)]
     tmpfs = {TMP: f"size={policy.tmp_mib}m,mode=1777,exec,nosuid,nodev"}
     if writable:
-        owned = f"uid={TESTER_ID},gid={TESTER_ID},mode=755"
-        tmpfs[point] = f"size={policy.workspace_mib}m,{owned},exec,nosuid,nodev"
+        # Docker gives it the mode of a folder that the image may have there, whatever we say;
+        # Podman knows no owners of memory file systems.
+        owner = "mode=1777" if is_podman else f"mode=755,uid={TESTER_ID},gid={TESTER_ID}"
+        tmpfs[point] = f"size={policy.workspace_mib}m,{owner},exec,nosuid,nodev"
     return {
         "entrypoint": [],
         "working_dir": point,
@@ -258,9 +278,7 @@ def container_options(
         "tmpfs": tmpfs,
         "shm_size": policy.tmp_mib * MIB,
         "ulimits": [
-            Ulimit(name=_ulimit_name(limit), soft=value, hard=value)
-            for limit, value in resource_limits(policy).items()
-            if _ulimit_name(limit) != "as"  # its memory is bounded as a whole
+            Ulimit(name=name, soft=value, hard=value) for name, value in _ulimits(policy).items()
         ],
         "mem_limit": policy.memory_mib * MIB,
         "memswap_limit": policy.memory_mib * MIB,
@@ -278,9 +296,10 @@ def container_options(
     }
 
 
-def _ulimit_name(limit: int) -> str:
-    import resource
-
-    names = (name for name in dir(resource) if name.startswith("RLIMIT_"))
-    found = next(name for name in names if getattr(resource, name) == limit)
-    return found.removeprefix("RLIMIT_").lower()
+def _ulimits(policy: SandboxPolicy) -> dict[str, int]:
+    """Limits of each process, by the engine's names."""
+    given = resource_limits(policy)
+    limits = {name: given[limit] for limit, name in LIMIT_NAMES.items() if limit in given}
+    # What bounds processes is the control group: this one counts those of all containers. But
+    # without it Podman asks for a million, which not every engine may grant.
+    return limits | {"nproc": 32_768}

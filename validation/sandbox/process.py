@@ -63,7 +63,7 @@ class ProcessSandbox:
                 return read_copy(place, Path(workspace), globs, limit_bytes) if writable else {}
 
             with HostProcess(
-                supervised(argv, str(private), self._policy),
+                supervised(argv, self._policy),
                 self._policy,
                 environment=variables,
                 cwd=str(place),
@@ -91,13 +91,10 @@ def read_copy(
         os.close(folder)
 
 
-def supervised(argv: Sequence[str], folder: str, policy: SandboxPolicy) -> list[str]:
-    """The command that runs `argv` below a child subreaper, for `wall_seconds` at most.
-
-    When its starter dies, the subreaper removes `folder` and, if nothing else is in it, its parent.
-    """
+def supervised(argv: Sequence[str], policy: SandboxPolicy) -> list[str]:
+    """The command that runs `argv` below a child subreaper, for `wall_seconds` at most."""
     script = str(Path(supervisor.__file__))
-    return [sys.executable, "-I", "-S", script, folder, str(policy.wall_seconds or 0), *argv]
+    return [sys.executable, "-I", "-S", script, str(policy.wall_seconds or 0), *argv]
 
 
 def kill_marked(token: str) -> None:

@@ -28,18 +28,19 @@ MAX_DEPTH = 64
 FILL = r"""
 mounted=$1; shift
 fill() {
-  for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+  inside=$1; set --
+  for entry in "$APR_SOURCE/$inside"* "$APR_SOURCE/$inside".[!.]* "$APR_SOURCE/$inside"..?*; do
     [ -e "$entry" ] || [ -L "$entry" ] || continue
     place=${entry#"$APR_SOURCE"/}
     case "$mounted" in
       *"|$place|"*) ;;
-      *"|$place/"*) mkdir -p "./$place" && fill "$entry" || return 1 ;;
-      *) cp -a "$entry" "./$place" || return 1 ;;
+      *"|$place/"*) mkdir -p "./$place" && (fill "$place/") || return 1 ;;
+      *) set -- "$@" "$entry" ;;
     esac
   done
+  [ $# -eq 0 ] || cp -a "$@" "./$inside"
 }
-if [ "$mounted" = "|" ]; then cp -a "$APR_SOURCE/." .; else fill "$APR_SOURCE"; fi </dev/null ||
-  { echo "the subject cannot be copied into the sandbox" >&2; exit 1; }
+fill "" </dev/null || { echo "the subject cannot be copied into the sandbox" >&2; exit 1; }
 """
 GO = 'echo ready; read -r go && exec "$@"'
 

@@ -1,9 +1,9 @@
 """Runs one command and ends with it, leaving no descendant behind; the weak sandbox's init.
 
-Started as a script of its own (`python -I -S supervisor.py FOLDER SECONDS COMMAND...`), so it
-imports nothing but the standard library. FOLDER, the command's private one, is removed if whoever
-started us dies. After SECONDS (0: never) everything ends. As a child subreaper it becomes the
-parent of every daemonised descendant, which therefore can be found by walking `/proc`.
+Started as a script of its own (`python -I -S supervisor.py SECONDS COMMAND...`), so it imports
+nothing but the standard library. After SECONDS (0: never) everything ends. As a child subreaper
+it becomes the parent of every daemonised descendant, which therefore can be found by walking
+`/proc`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
 KILL_TIMEOUT_S = 5.0
 
 
@@ -56,12 +57,12 @@ def kill_descendants(root: int) -> None:
         time.sleep(0.001)
 
 
-def supervise(folder: str, seconds: int, command: Sequence[str]) -> int:
+def supervise(seconds: int, command: Sequence[str]) -> int:
     """Run `command`, reap everything, kill what outlives it; the shell's kind of exit status."""
-    starter = os.getppid()
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGALRM, _stop)
     signal.alarm(seconds)
@@ -69,19 +70,6 @@ def supervise(folder: str, seconds: int, command: Sequence[str]) -> int:
         return _run(command)
     finally:
         kill_descendants(os.getpid())
-        if os.getppid() != starter:
-            _remove(Path(folder))
-
-
-def _remove(folder: Path) -> None:
-    """Remove the folder and, once it is the last, the root of the dead process it belonged to."""
-    import shutil  # costs as much time as the whole start, and is seldom needed
-
-    shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        if [path.name for path in folder.parent.iterdir()] == ["lock"]:
-            (folder.parent / "lock").unlink()
-            folder.parent.rmdir()
 
 
 def _run(command: Sequence[str]) -> int:
@@ -127,4 +115,4 @@ def _reap_until(main: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(supervise(sys.argv[1], int(sys.argv[2]), sys.argv[3:]))
+    sys.exit(supervise(int(sys.argv[1]), sys.argv[2:]))

@@ -6,6 +6,7 @@ context its end, and lines that an earlier hunk left are not matched again.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -13,11 +14,17 @@ from apr.core.diff.model import DiffHunk
 from apr.core.diff.names import SPACES
 from apr.core.errors import PatchDoesNotApplyError
 
-MAX_LOOKS = 100_000_000
+MAX_LOOKS = 50_000_000
 """Lines that may be looked at to apply one diff: a few seconds' work."""
 
 MAX_RESULT_BYTES = 512 << 20
 """Bytes that the changed files may have together, every step of a file changed twice included."""
+
+
+NEARBY = 64
+"""Lines around its own at which a hunk is looked for first, before the file is indexed."""
+
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 
 
 class Effort:
@@ -42,9 +49,7 @@ class Effort:
 
 def split_bytes(data: bytes) -> list[bytes]:
     """The lines with their line ends; only LF ends one."""
-    lines = data.split(b"\n")
-    ended = [line + b"\n" for line in lines[:-1]]
-    return [*ended, lines[-1]] if lines[-1] else ended
+    return _LINE.findall(data)
 
 
 class PatchedLines:
@@ -53,7 +58,7 @@ class PatchedLines:
     def __init__(self, data: bytes, effort: Effort) -> None:
         effort.look(len(data) // 16)
         self._lines: list[bytes] = split_bytes(data)
-        effort.look(4 * len(self._lines))
+        effort.look(16 * len(self._lines))
         # What can still be matched: None stands for a line that a hunk has left.
         self._open: list[bytes | None] = list(self._lines)
         self._counts: Counter[bytes] | None = None
@@ -92,8 +97,10 @@ class PatchedLines:
         expected = _as_int(hunk.first_new - 1) if hunk.first_new else 0
         if not 0 <= expected <= size:
             expected = size
-        if self._matches(hunk.old, expected, at_end=False):
-            return expected
+        for distance in range(NEARBY):
+            for place in (expected + distance, expected - distance):
+                if self._matches(hunk.old, place, at_end=False):
+                    return place
         if _is_ragged(hunk.old) or self._is_ragged:
             places: Iterator[int] = iter(range(size - wanted + 1))
             self._effort.look(16 * size)
@@ -135,8 +142,12 @@ class PatchedLines:
         stop = place + len(old)
         if stop > len(self._open) or place < 0 or (at_end and stop != len(self._open)):
             return False
-        self._effort.look(len(old))
-        if self._open[place:stop] == list(old):
+        self._effort.look(1)
+        if old and self._open[place] == old[0]:
+            self._effort.look(len(old))
+            if self._open[place:stop] == list(old):
+                return True
+        elif not old:
             return True
         return (_is_ragged(old) or self._is_ragged) and self._matches_bytes(old, place, at_end)
 

@@ -119,6 +119,8 @@ REFUSED = {
         "sys.argv",
         "import __main__",
         "name = 'f_back'; getattr(a, name)",
+        "import operator; operator.attrgetter('x.f_back.y')(a)",
+        "'{0.f_globals[x]}'.format(a)",
         "(x for x in ()).gi_frame",
         "sys._current_frames()",
         "import logging; logging.getLogger().findCaller()",

@@ -53,7 +53,10 @@ ATTRIBUTES = {
     "cr_frame": "stack frames",
     "__code__": "code objects",
 }
-LOOKOUTS = ("inspect.py", "traceback.py")
+LOOKOUTS = ("inspect.py", "traceback.py", "timeit.py", "code.py", "codeop.py", "runpy.py")
+LOOKOUT_FUNCTIONS = ("currentframe", "findCaller", "<lambda>")
+"""Files and functions of the library that look at stacks or compile for whoever calls them."""
+
 PATH_EVENTS = {
     "os.rename": 2,
     "os.remove": 1,
@@ -71,6 +74,9 @@ CODE_ENDINGS = (".py", ".pyc", ".pth", ".so", ".cfg", ".ini", ".toml")
 PUBLIC_PROC = ("cpuinfo", "meminfo", "stat", "uptime", "loadavg", "version")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 OUTSIDE, INSIDE, PATCHED = range(3)
+TEST_WORDS = ("test", "conftest")
+TESTS = "the tests"
+QUOTING = ("traceback.py", "warnings.py")  # they show source lines, of whatever file
 
 
 class Audit:
@@ -141,7 +147,13 @@ class Audit:
             writing = any(letter in mode for letter in "wax+")
         else:
             writing = bool(flags & WRITING)
-        return self._changing([path]) if writing else ""
+        return self._changing([path]) if writing else self._reading(full)
+
+    def _reading(self, full: str) -> str:
+        """Tests say what they want to see; a program has no business with them."""
+        if not full.startswith(self.root + os.sep) or not full.endswith(".py"):
+            return ""
+        return TESTS if looks_like_test(full[len(self.root) + 1 :]) else ""
 
     def _changing(self, paths: Iterable[Any]) -> str:
         for path in paths:
@@ -162,12 +174,16 @@ class Audit:
             if kind == PATCHED:
                 self._write(name, deed)
                 return
-            if kind == INSIDE or (direct and os.path.basename(name) not in LOOKOUTS):
+            if deed == TESTS and os.path.basename(name) in QUOTING:
+                return
+            if kind == INSIDE or (direct and not _is_lookout(frame.f_code)):
                 return
             frame = frame.f_back
 
     def _kind(self, name: str) -> int:
         if name not in self._kinds:
+            if name.startswith("<"):  # no file: frozen, or text that was executed
+                return OUTSIDE
             full = os.path.realpath(name)
             inside = INSIDE if full.startswith(self.root + os.sep) else OUTSIDE
             self._kinds[name] = PATCHED if full in self.patched else inside
@@ -178,3 +194,12 @@ class Audit:
         if (path, deed) not in self._known:
             self._known.add((path, deed))
             self.note(f"{path}\t{deed}")
+
+
+def _is_lookout(code: Any) -> bool:
+    return os.path.basename(code.co_filename) in LOOKOUTS or code.co_name in LOOKOUT_FUNCTIONS
+
+
+def looks_like_test(path: str) -> bool:
+    """Whether a path relative to the subject is one of a test, of its helpers or settings."""
+    return any(word in part for part in path.lower().split(os.sep) for word in TEST_WORDS)

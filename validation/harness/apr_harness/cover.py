@@ -14,11 +14,15 @@ class Cover:
 
     def __init__(self, root: str, toolbox: str) -> None:
         self.root = os.path.realpath(root)
-        # The C tracer is the one that supports dynamic contexts on every Python version.
-        os.environ.setdefault("COVERAGE_CORE", "ctrace")
         sys.path.append(toolbox)
         try:
             import coverage
+            import coverage.tracer
+        except ImportError:  # ours, in an interpreter that its C part was not built for
+            import coverage
+        else:
+            # The C tracer is the one that supports dynamic contexts on every Python version.
+            os.environ.setdefault("COVERAGE_CORE", "ctrace")
         finally:
             sys.path.remove(toolbox)
         self._coverage: Any = coverage.Coverage(

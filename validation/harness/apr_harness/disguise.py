@@ -47,14 +47,14 @@ def _watch_import_statements(files: dict[str, str], note: Callable[[str], None])
     """Import statements find what is loaded without asking `sys.modules` or any finder."""
     original = builtins.__import__
 
-    def __import__(name: str, *arguments: Any, **keywords: Any) -> Any:  # noqa: N807
+    def watched_import(name: str, *arguments: Any, **keywords: Any) -> Any:
         if name.partition(".")[0] in FRAMEWORKS:
             path = files.get(os.path.realpath(sys._getframe(1).f_code.co_filename))
             if path is not None:
                 note(f"{path}\t{DEED}")
         return original(name, *arguments, **keywords)
 
-    builtins.__import__ = __import__
+    builtins.__import__ = watched_import
 
 
 class Modules(MutableMapping):  # type: ignore[type-arg]
@@ -71,18 +71,28 @@ class Modules(MutableMapping):  # type: ignore[type-arg]
     def _hides(self, name: Any) -> bool:
         if not isinstance(name, str) or name.partition(".")[0] not in FRAMEWORKS:
             return False
-        return self._asking_file() is not None
+        path, imports = self._asking_file()
+        if path is not None:
+            self.note(f"{path}\t{DEED}")
+        return path is not None and not imports
 
-    def _asking_file(self) -> str | None:
-        """The patched file whose code asks, perhaps through the import system."""
+    def _asking_file(self) -> tuple[str | None, bool]:
+        """The patched file whose code asks, and whether it does so through the import system.
+
+        That would load the framework a second time if it did not find it.
+        """
         frame: Any = sys._getframe(2)
-        while frame is not None and frame.f_code.co_filename in OWN:
+        imports = False
+        while frame is not None:
+            name = frame.f_code.co_filename
+            if name not in OWN and "importlib" not in name:
+                return self.files.get(os.path.realpath(name)), imports
+            imports |= name not in OWN
             frame = frame.f_back
-        return None if frame is None else self.files.get(os.path.realpath(frame.f_code.co_filename))
+        return None, imports
 
     def __getitem__(self, name: Any) -> Any:
         if self._hides(name):
-            self.note(f"{self._asking_file()}\t{DEED}")
             raise KeyError(name)
         return self.real[name]
 

@@ -24,6 +24,7 @@ PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 MAX_REPORT = 4 * 2**20
 LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
 LOOK_S = 0.05  # how often to look whether a silent child is still there
+STOPPED_S = 0.5  # between two looks: more means that we could not look
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -64,14 +65,20 @@ class ForkPoint:
         self.channel.send(k="ready", where=where)
         allowance = _allowance()
         for line in iter(self.commands.readline, b""):
-            if _allowance() != allowance or not self.upkeep.renew():
-                # A candidate has used prlimit on its parent, or left what cannot be removed: the
-                # next one must not inherit that.
-                os._exit(1)
+            # The next candidate must not inherit what one has done to its parent with prlimit, or
+            # left behind so that it cannot be removed.
+            if _allowance() != allowance:
+                self._close("a candidate has changed the limits of its server")
+            if not self.upkeep.renew():
+                self._close("what a candidate has left behind cannot be removed")
             command = decode(line.decode())
             if self._serve(command):
                 return
         os._exit(0)
+
+    def _close(self, reason: str) -> None:
+        self.channel.send(k="closed", m=reason)
+        os._exit(1)
 
     def _refuse_stale_modules(self) -> None:
         """A watched file imported before the hook was set would be tested unpatched."""
@@ -135,23 +142,24 @@ def _read_until_end(pid: int, read_fd: int, limit_s: float) -> tuple[bytes, bool
     """What the child reports until it ends, or until it has used up its time.
 
     The limit is on CPU time, so that a busy machine does not fail a good candidate; one that
-    sleeps is given four times as long on the wall clock.
+    sleeps is given four times as long on the wall clock. Time in which the whole sandbox was
+    stopped, this process with it, does not count.
     """
     chunks: list[bytes] = []
     size = 0
-    start = time.monotonic()
-    deadline = start + limit_s
+    elapsed, last, deadline = 0.0, time.monotonic(), limit_s
     poller = select.poll()
     poller.register(read_fd, select.POLLIN | select.POLLHUP)
     while True:
-        wait = deadline - time.monotonic()
-        if wait <= 0:
-            elapsed = time.monotonic() - start
+        now = time.monotonic()
+        elapsed += min(now - last, STOPPED_S)
+        last = now
+        if elapsed >= deadline:
             if elapsed < 4 * limit_s and _cpu_seconds(pid) < limit_s:
-                deadline = time.monotonic() + limit_s / 4
+                deadline = elapsed + limit_s / 4
                 continue
             return b"".join(chunks), True
-        if not poller.poll(min(wait, LOOK_S) * 1000):
+        if not poller.poll(min(deadline - elapsed, LOOK_S) * 1000):
             # Something that the tests left running may hold the pipe open.
             if _has_ended(pid):
                 return b"".join(chunks), False

@@ -14,12 +14,11 @@ from types import FunctionType, ModuleType
 from typing import Any, Iterable, Iterator, Sequence
 
 from apr_harness import disguise
-from apr_harness.audit import Audit
+from apr_harness.audit import Audit, looks_like_test
 from apr_harness.fingerprint import Fingerprint, digest
 from apr_harness.imports import ImportWatch
 from apr_harness.recorder import Recorder
 
-TEST_WORDS = ("test", "conftest")
 CANARIES = 8
 
 
@@ -92,7 +91,7 @@ class Guard:
             path = getattr(module, "__file__", None)
             if not isinstance(module, ModuleType) or not isinstance(path, str):
                 continue
-            if self._is_ours(path) and (name in names or _looks_like_test(self._relative(path))):
+            if self._is_ours(path) and (name in names or looks_like_test(self._relative(path))):
                 yield name, module
 
     def _relative(self, path: str) -> str:
@@ -117,10 +116,6 @@ class Guard:
             if owner == name:
                 parts.add(f"{test.partition('[')[0]} {digest(function)}")
         return blake2b("\n".join(sorted(parts)).encode("utf-8", "replace")).hexdigest()[:32]
-
-
-def _looks_like_test(path: str) -> bool:
-    return any(word in part for part in path.lower().split(os.sep) for word in TEST_WORDS)
 
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:

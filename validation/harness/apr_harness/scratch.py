@@ -153,12 +153,18 @@ def _clear(root: str, before: dict[str, State]) -> bool:
 
 
 def _tree(root: str, known: frozenset[str] | None = None) -> Iterator[tuple[str, State]]:
-    """Everything below `root`, but (given `known`) only the tops of what is unknown."""
+    """Everything below `root`, but (given `known`) only the tops of what is unknown.
+
+    What is mounted there, such as a subject that has its place below `/tmp`, is left alone.
+    """
+    device = os.lstat(root).st_dev
     folders = [""]
     while folders:
         folder = folders.pop()
         for name, found in _listing(os.path.join(root, folder)).items():
             path = os.path.join(folder, name)
+            if found.st_dev != device:
+                continue
             if stat.S_ISDIR(found.st_mode):
                 yield path, (_kind(found), found.st_ino)
                 if known is None or path in known:

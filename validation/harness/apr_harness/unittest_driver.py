@@ -14,6 +14,9 @@ from apr_harness.recorder import Recorder, Selection, TestTimeoutError, describe
 
 FIXTURE = re.compile(r"^(setUp|tearDown)(Class|Module) \((?P<owner>[^)]+)\)$")
 
+PASSED: tuple[str, str, list[Any], int] = ("passed", "", [], 0)
+# What a test is that an interruption ends: nobody says that it has succeeded or failed.
+UNENDED: tuple[str, str, list[Any], int] = ("error", "the test did not come to its end", [], 0)
 FAILED_IMPORT = "unittest.loader._FailedTest."
 
 
@@ -35,11 +38,11 @@ class Result(unittest.TestResult):
         self.reported: set[str] = set()
         self.guard = guard
         self._last = ""  # the test that has ended most recently, and passed
-        self._state: tuple[str, str, list[Any], int] = ("passed", "", [], 0)
+        self._state: tuple[str, str, list[Any], int] = UNENDED
 
     def startTest(self, test: Any) -> None:  # noqa: N802
         super().startTest(test)
-        self._state = ("passed", "", [], 0)
+        self._state = UNENDED
         self.recorder.start(test.id())
         self.alarm = self.selection.alarm_for(test.id())
         self.alarm.__enter__()
@@ -85,6 +88,10 @@ class Result(unittest.TestResult):
                 self.reported.add(test)
                 self.recorder.report(test, outcome, message, frames)
 
+    def addSuccess(self, test: Any) -> None:  # noqa: N802
+        if self._state is UNENDED:
+            self._state = PASSED
+
     def addError(self, test: Any, err: Any) -> None:  # noqa: N802
         self._failed("error", test, err)
 
@@ -100,7 +107,7 @@ class Result(unittest.TestResult):
         fixture = FIXTURE.match(test.id())
         if fixture:
             self._report_owned("skipped", fixture["owner"], reason, None)
-        elif self._state[0] == "passed":
+        elif self._state in (UNENDED, PASSED):
             self._state = ("skipped", reason, [], 0)
 
     def addExpectedFailure(self, test: Any, err: Any) -> None:  # noqa: N802

@@ -143,9 +143,10 @@ def _install(
         user="0:0",
     )
     tail: deque[str] = deque(maxlen=TAIL_LINES)
-    for line in _lines(client.api.exec_start(started["Id"], stream=True)):
-        tail.append(line)
-        tell(line)
+    with _attached(client.api.exec_start(started["Id"], socket=True)) as chunks:
+        for line in _lines(chunks):
+            tail.append(line)
+            tell(line)
     status = _exit_status(client, started["Id"])
     if status is None or status == KILLED:
         raise EnvironmentUnusableError(
@@ -153,6 +154,20 @@ def _install(
         )
     if status != 0:
         raise EnvironmentUnusableError(_explain("the environment cannot be installed", tail))
+
+
+@contextlib.contextmanager
+def _attached(stream: Any) -> Iterator[Iterator[bytes]]:
+    """What comes out of it; at the end the stream is closed, and the socket below it."""
+    from docker.utils import socket as streams
+
+    socket = getattr(stream, "_sock", stream)
+    try:
+        frames = streams.frames_iter(stream, tty=False)  # type: ignore[no-untyped-call]
+        yield (data for _, data in frames)
+    finally:
+        stream.close()
+        socket.close()
 
 
 def _exit_status(client: docker.DockerClient, execution: str) -> int | None:
@@ -215,14 +230,12 @@ def build_dockerfile(
     """Build a Dockerfile with the folder `context`; the engine caches its layers by content.
 
     Raises:
-        BadInputError: when there is no such file.
+        BadInputError: when the context is no folder.
         EnvironmentUnusableError: when a step of it fails.
         SandboxUnavailableError: when the engine refuses.
     """
     from docker.errors import BuildError
 
-    if not dockerfile.is_file():
-        raise BadInputError(f"there is no Dockerfile {dockerfile}")
     sources = package_sources(None)
     proxies = {name: v for name, v in sources.environment.items() if "PIP_" not in name}
     with _engine_refuses(f"build {dockerfile}"):

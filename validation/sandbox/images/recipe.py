@@ -32,13 +32,14 @@ _PYTHON = """
 set -e
 umask 022
 command -v python3 >/dev/null || { echo 'the base image has no python3'; exit 9; }
-python3 -m pip --version >/dev/null 2>&1 || python3 -m ensurepip >/dev/null 2>&1 || {
+python3 -c 'import pip' 2>/dev/null || python3 -m ensurepip >/dev/null 2>&1 || {
   echo 'the Python of the base image has no pip'; exit 9; }
 limits=
 [ ! -f constraints.txt ] || limits='-c constraints.txt'
 [ ! -f hashed.txt ] || python3 -m pip install -r hashed.txt
 [ ! -f requirements.txt ] || python3 -m pip install -r requirements.txt $limits
-python3 -c 'import pytest' 2>/dev/null || python3 -m pip install pytest $limits
+python3 -c 'import importlib.util as u; u.find_spec("pytest") or exit(1)' ||
+  python3 -m pip install pytest $limits
 """
 
 # Node looks for packages in every folder above a program, so those in the root are found

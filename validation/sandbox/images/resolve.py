@@ -63,6 +63,8 @@ def subject_image(
     if wanted.origin is Origin.NAMED:
         yield wanted.detail
         return
+    if wanted.origin is Origin.DOCKERFILE:
+        find_dockerfile(wanted.detail, subject)
     usage = ImageUsage(settings.folder)
     with contextlib.ExitStack() as held:
         with contextlib.closing(connect()) as client:
@@ -72,6 +74,18 @@ def subject_image(
             if maker.made:
                 ImageStore(client, usage).evict(settings.disk_mib * MIB)
         yield image_id
+
+
+def find_dockerfile(path: str, subject: Path) -> Path:
+    """The absolute path of the Dockerfile, by default the subject's own.
+
+    Raises:
+        BadInputError: when there is none.
+    """
+    found = Path(path).absolute() if path else subject.absolute() / "Dockerfile"
+    if not found.is_file():
+        raise BadInputError(f"there is no Dockerfile {found}")
+    return found
 
 
 def _hold(
@@ -132,9 +146,7 @@ class _Maker:
             )
 
     def _dockerfile(self, path: str) -> Image:
-        dockerfile = Path(path).absolute() if path else self._subject / "Dockerfile"
-        if not dockerfile.is_file():
-            raise BadInputError(f"there is no Dockerfile {dockerfile}")
+        dockerfile = find_dockerfile(path, self._subject)
         identity = f"{dockerfile}\0{self._subject.absolute()}".encode("utf-8", "surrogateescape")
         key = hashlib.sha256(identity).hexdigest()[:KEY_DIGITS]
         tag = f"{DOCKERFILE}:{key}"

@@ -87,7 +87,8 @@ class ImageStore:
     def evict(self, limit_bytes: int) -> Pruned:
         """Remove the least recently used images until the rest takes at most `limit_bytes`.
 
-        Those that a newer build has replaced go first, those in use never.
+        Those that a newer build has replaced go first, those in use never; 0 removes all others,
+        even one that has nothing of its own.
         """
         removed: list[StoredImage] = []
         spared: set[str] = set()
@@ -96,7 +97,8 @@ class ImageStore:
             held = sum(image.own_size for image in images)
             candidates = [i for i in images if not i.in_use and i.id not in spared]
             replaced = [image for image in candidates if not image.tags]
-            if not (replaced or (held > limit_bytes and candidates)):
+            too_much = held > limit_bytes or limit_bytes == 0
+            if not (replaced or (too_much and candidates)):
                 return _pruned(removed)
             chosen = (replaced or candidates)[0]
             spared.add(chosen.id)
