@@ -16,7 +16,7 @@ from apr.core.patch import Patch, diff_texts
 from apr.core.report import Verdict
 from apr.storage.oracle import decode_oracle, encode_oracle
 from validation.plan import ValidationSettings
-from validation.runners import base
+from validation.runners import base, session
 from validation.validator import StagedValidator
 
 SOURCE = "import time\n\n\ndef add(a, b):\n    return a - b\n"
@@ -92,6 +92,20 @@ def test_sandboxes_that_die_without_the_patch_too_are_waited_for(validator, runn
     good, bad = validator.validate([returning("a + b"), returning("a * b")])
     assert (good.verdict, bad.verdict) == (Verdict.PLAUSIBLE, Verdict.STILL_FAILS)
     assert runner.broken == 0
+
+
+def test_a_patch_that_silences_its_server_is_not_waited_for_twice(
+    validator, runner, monkeypatch
+) -> None:
+    def fall_silent(*_: object) -> None:
+        monkeypatch.setattr(session.TestServer, "execute", execute)
+        raise session.SilentServerError("the test server fell silent")
+
+    execute = session.TestServer.execute
+    monkeypatch.setattr(session.TestServer, "execute", fall_silent)
+    (report,) = validator.validate([returning("a + b")])
+    assert (report.verdict, runner.opened) == (Verdict.STILL_FAILS, 2)  # the second is the control
+    assert "fell silent" in report.message
 
 
 def test_a_machine_that_stays_broken_is_no_verdict(validator, runner) -> None:
