@@ -247,8 +247,15 @@ class _Reader:
         base = self._resolve(node.value)
         if node.attr == "__dict__" and base in names.GUARDED_MODULES:
             self._note(Kind.REFLECTION, f"{base}.__dict__", node)
+        if node.attr == "handlers" and self._is_root_logger(node.value):
+            self._note(Kind.TEST_AWARENESS, "the handlers of the root logger", node)
         if node.attr == "__self__" and self._is_builtin(node.value):
             self._note(Kind.REFLECTION, "the builtins through __self__", node)
+
+    def _is_root_logger(self, node: ast.expr) -> bool:
+        if not isinstance(node, ast.Call) or node.args:
+            return False
+        return self._resolve(node.func) == "logging.getLogger"
 
     def _is_builtin(self, node: ast.expr) -> bool:
         return (

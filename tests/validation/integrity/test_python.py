@@ -157,6 +157,9 @@ REFUSED = {
         "p = sys.path; p.append(a)",
     ],
     "test-awareness": [
+        "import logging; return logging.getLogger().handlers",
+        "import threading; return threading.active_count()",
+        "return os.getsid(0)",
         "return 1 if 'PYTEST_CURRENT_TEST' in os.environ else 2",
         "return os.environ.get('PYTEST_VERSION')",
         "return os.getenv('CI')",
