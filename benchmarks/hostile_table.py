@@ -255,7 +255,9 @@ def by_attack(rows: Sequence[Row], *, limits: bool) -> Mapping[str, list[Row]]:
 def cell(rows: Sequence[Row]) -> str:
     if not rows:
         return "not tried"
-    parts = [" or ".join(sorted({r.verdict for r in rows if r.gate is gate})) for gate in (1, 0)]
+    parts = [
+        " or ".join(sorted({r.verdict for r in rows if r.gate is gate})) for gate in (True, False)
+    ]
     trouble = sorted({what for row in rows for what in (*row.escapes, *row.leaks)})
     text = " → ".join(part or "not tried" for part in parts)
     return f"{text}; {'; '.join(trouble)}" if trouble else text
