@@ -1,9 +1,10 @@
 """Do verdicts survive a machine that breaks? Candidates in a row under injected faults.
 
     sudo python benchmarks/faults.py --quixbugs CHECKOUT --image-archive FILE --image TAG \\
-        --image-python /opt/env/bin/python [--sandbox docker] [--candidates 1000] [--seed 0]
+        --image-python /opt/env/bin/python [--sandbox docker] \\
+        [--programs 20] [--candidates 50] [--seed 0] [--interval 5]
 
-Every program is one run of 25 candidates by `apr resume`, the command that users have. All runs are
+Every program is one run of 50 candidates by `apr resume`, the command that users have. All runs are
 done twice: undisturbed, then with the same oracle while a seeded random schedule of faults hits the
 machine. Whenever the owner of a run ends without a result, `apr resume` is started again. At the
 end every candidate's verdict must be there once and be the same, and nothing may be left: no
@@ -50,7 +51,6 @@ from apr.datasets import quixbugs
 from apr.service import ORACLE, Service
 from apr.settings import AppSettings, RunSettings
 
-PER_PROGRAM = 25
 INSIDE = "APR_FAULTS_INSIDE"
 RESUME = (sys.executable, "-c", "from apr.cli.main import run; run()", "resume", "--quiet")
 DONE = (RunStatus.SUCCEEDED, RunStatus.EXHAUSTED)
@@ -214,8 +214,8 @@ def unmount(disks: Sequence[Disk]) -> None:
 def load_bugs(arguments: argparse.Namespace, folder: Path) -> Sequence[Bug]:
     names = quixbugs.list_programs(arguments.quixbugs)
     random.Random(arguments.seed).shuffle(names)
-    count = -(-arguments.candidates // PER_PROGRAM)
-    bugs = quixbugs.load(arguments.quixbugs, folder / "subjects", names[:count]).bugs
+    chosen = names[: arguments.programs]
+    bugs = quixbugs.load(arguments.quixbugs, folder / "subjects", chosen).bugs
     python = arguments.image_python if arguments.sandbox == "docker" else arguments.python
     return [replace(bug, test_command=replace(bug.test_command, python=python)) for bug in bugs]
 
@@ -261,12 +261,13 @@ class Campaign:
             image=arguments.image if arguments.sandbox == "docker" else None,
             memory_mib=512,
             policy="enumerate",
-            patches=PER_PROGRAM,
+            patches=arguments.candidates,
             test_timeout_s=5,
         )
         self.runs: dict[str, str] = {}
         for bug in bugs:
-            run = self.service.submit_run(bug, settings, Budget(candidates=PER_PROGRAM), 0)
+            budget = Budget(candidates=arguments.candidates)
+            run = self.service.submit_run(bug, settings, budget, 0)
             self.runs[bug.name] = run.id
             if model is not None:
                 oracle = model.service.store.load_artifact(model.runs[bug.name], ORACLE)
@@ -397,9 +398,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--image")
     parser.add_argument("--image-python", default="python3", help="interpreter inside the image")
     parser.add_argument("--python", default=sys.executable, help="interpreter on this machine")
-    parser.add_argument("--candidates", type=int, default=1000)
+    parser.add_argument("--programs", type=int, default=20)
+    parser.add_argument("--candidates", type=int, default=50, help="of each program")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--interval", type=float, default=3.0, help="mean seconds between faults")
+    parser.add_argument("--interval", type=float, default=5.0, help="mean seconds between faults")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--work", type=Path, help="where to keep data meanwhile; on a disk")
     arguments = parser.parse_args()

@@ -3,7 +3,7 @@
     python benchmarks/throughput.py --image IMAGE --image-python /opt/env/bin/python \\
         [--quixbugs CHECKOUT [--only NAME ...] [--candidates 20]] \\
         [--project FOLDER --trigger TEST ... [--project-candidates 120]] \\
-        [--python PYTHON] [--sides docker bubblewrap process] [--records FILE]
+        [--python PYTHON] [--sides docker bubblewrap process] [--no-cache] [--records FILE]
 
 All sides judge the same patches, the first that the template generator proposes for each subject,
 in one run, one worker each, one patch at a time and in turns. `usual` is what benchmark harnesses
@@ -39,7 +39,7 @@ from apr.core.ports import RepairContext
 from apr.core.report import ValidationReport, Verdict
 from apr.core.tree import SearchNode
 from apr.datasets import quixbugs
-from apr.repair import measure_oracle, open_validator
+from apr.repair import measure_oracle, open_validator, reusing
 from apr.settings import RunSettings
 from apr.subject import PreparedSubject, prepare_subject
 
@@ -60,6 +60,7 @@ class Side:
     start_s: float = 0.0
     seconds: list[float] = field(default_factory=list)
     confirming_s: list[float] = field(default_factory=list)
+    known: int = 0
     verdicts: list[Verdict | None] = field(default_factory=list)
 
 
@@ -99,7 +100,8 @@ class Pool:
         self.bug = bug
         self.subject: PreparedSubject = stack.enter_context(prepare_subject(bug, settings))
         self.oracle: Oracle = measure_oracle(bug, self.subject, settings, silent)
-        self._validator = stack.enter_context(open_validator(self.subject, self.oracle, settings))
+        validator = stack.enter_context(open_validator(self.subject, self.oracle, settings))
+        self._validator = reusing(validator, self.subject, settings, None)
         self.start_s = time.perf_counter() - started
 
     def judge(self, patch: Patch) -> tuple[ValidationReport, float, float]:
@@ -108,7 +110,8 @@ class Pool:
         [report] = self._validator.validate([patch])
         seconds, confirming_s = time.perf_counter() - started, 0.0
         if report.is_plausible:
-            report = self._validator.confirm(patch)
+            known = report.from_cache
+            report = replace(self._validator.confirm(patch), from_cache=known)
             confirming_s = time.perf_counter() - started - seconds
         self._validator.learn([report])
         return report, seconds, confirming_s
@@ -169,6 +172,7 @@ def measure(
                     seen, seconds, confirming_s = pools[side.name].judge(patch)
                 side.seconds.append(seconds)
                 side.confirming_s.append(confirming_s)
+                side.known += isinstance(seen, ValidationReport) and seen.from_cache
                 side.verdicts.append(seen.verdict)
                 if records is not None:
                     record(records, bug, number, patch, first, side, seen)
@@ -176,7 +180,12 @@ def measure(
 
 
 def open_pool(name: str, bug: Bug, arguments: argparse.Namespace, stack: ExitStack) -> Pool:
-    settings = RunSettings(jobs=1, sandbox=name, test_timeout_s=arguments.test_timeout)
+    settings = RunSettings(
+        jobs=1,
+        sandbox=name,
+        test_timeout_s=arguments.test_timeout,
+        cache=not arguments.no_cache,
+    )
     if name == "docker":
         settings = settings.model_copy(update={"image": arguments.image})
         command = replace(bug.test_command, python=arguments.image_python)
@@ -261,6 +270,7 @@ def total(rows: Sequence[Measured]) -> Measured:
                 sum(side.start_s for side in column),
                 [s for side in column for s in side.seconds],
                 [s for side in column for s in side.confirming_s],
+                sum(side.known for side in column),
                 [v for side in column for v in side.verdicts],
             )
         )
@@ -268,7 +278,7 @@ def total(rows: Sequence[Measured]) -> Measured:
 
 
 HEAD = (
-    *("subject", "side", "candidates", "hanging", "/s", "ratio", "confirmed", "s each"),
+    *("subject", "side", "candidates", "hanging", "known", "/s", "ratio", "confirmed", "s each"),
     *("ratio with them", "start-up s", "ratio with all", "differing"),
 )
 
@@ -288,8 +298,8 @@ def render(row: Measured) -> str:
         confirmed = sum(s > 0 for s in side.confirming_s)
         with_all = (usual.start_s + usual_s) / (side.start_s + seconds + confirming_s)
         cells = (
-            *(row.name, side.name, len(row.patches), len(row.hanging), f"{count / seconds:.2f}"),
-            *(f"{usual_s / seconds:.1f}", confirmed),
+            *(row.name, side.name, len(row.patches), len(row.hanging), side.known),
+            *(f"{count / seconds:.2f}", f"{usual_s / seconds:.1f}", confirmed),
             f"{sum(side.confirming_s) / confirmed:.2f}" if confirmed else "",
             f"{usual_s / (seconds + confirming_s):.1f}",
             *(f"{side.start_s:.1f}", f"{with_all:.1f}", len(row.differing(side))),
@@ -330,6 +340,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--project-candidates", type=int, default=120)
     parser.add_argument("--hang", type=float, default=15.0, help="seconds, or five times the suite")
     parser.add_argument("--test-timeout", type=float, default=5.0)
+    parser.add_argument("--no-cache", action="store_true", help="judge equal programs again")
     parser.add_argument("--records", type=Path, help="a line of JSON for each judgement")
     arguments = parser.parse_args()
     if not arguments.quixbugs and not arguments.project:

@@ -37,6 +37,7 @@ _EXPECTS_TEXT = re.compile(
 """In a test: expects a line number, or names a source file that it may read."""
 
 _ABSENT = "absent"
+_ENCODING = re.compile(r"[ \t\f]*#.*?coding[:=]")
 _TOKENIZED = (".java", ".c", ".h")
 _UNCLEAR = re.compile(r'\\\r?\n|"""|\?\?[=/\'()!<>-]|\bR"', re.ASCII)
 _TOKEN = re.compile(
@@ -117,8 +118,11 @@ def _python_form(text: str) -> str | None:
     """The bytecode without positions, as this Python compiles it, asserts and docstrings included.
 
     Layout, comments, parentheses, folded constants and code that cannot be reached are gone. A
-    file that does not compile has none: another version of Python may well accept it.
+    file that does not compile has none: another version of Python may well accept it. Nor has one
+    that names an encoding, since Python would read its bytes in another way than we do.
     """
+    if any(_ENCODING.match(line) for line in text.split("\n", 2)[:2]):
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -29,6 +29,7 @@ from validation.flakiness import Culprit, Trial, ask_alone, ask_in_company, conf
 from validation.judge import regression_report, tally, trigger_report
 from validation.plan import Plan, ValidationSettings
 from validation.runners.base import Guard, TestRunner, TestSession
+from validation.runners.session import SilentServerError
 from validation.schedule import Schedule
 from validation.temporary import temporary_folder
 from validation.workspace import Workspace, copy_workspace
@@ -436,8 +437,11 @@ class _Worker:
                 self._close_session(key)
                 if self._closed.is_set():
                     raise
-                if attempt == MAX_ATTEMPTS - 2:
+                is_silent = isinstance(error, SilentServerError)
+                if is_silent or attempt == MAX_ATTEMPTS - 2:
                     self._require_working(key, tests)
+                if is_silent:
+                    break  # to wait once more would tell nothing new
             else:
                 if attempt or not was_killed(execution):
                     return execution

@@ -167,6 +167,26 @@ def test_a_syntax_error_in_the_subject_is_bad_input(make_subject) -> None:
         make_subject(files).reproduce()
 
 
+def test_tests_that_all_fail_with_the_subjects_own_syntax_error_show_a_bug(make_subject) -> None:
+    source = "def parse(text):\n    raise SyntaxError('bad token')\n"
+    tests = "from reader import parse\n\n\ndef test_a():\n    assert parse('a') == 'a'\n"
+    baseline = make_subject({"reader.py": source, "test_reader.py": tests}).reproduce().baseline
+    assert baseline.trigger_tests == ("test_reader.py::test_a",)
+
+
+@pytest.mark.parametrize(
+    ("command", "why"), [("./check.sh", "cannot be executed"), ("./none.sh", "was not found")]
+)
+def test_a_command_that_cannot_be_started_is_bad_input(
+    make_subject, command: str, why: str
+) -> None:
+    subject = make_subject(
+        {"a.c": "int x;\n", "check.sh": "exit 1\n"}, RunnerKind.COMMAND, (command,)
+    )
+    with pytest.raises(BadInputError, match=why):
+        subject.reproduce()
+
+
 def test_a_missing_dependency_is_an_unusable_environment(make_subject) -> None:
     files = {"test_x.py": "import no_such_library\n\ndef test_a():\n    pass\n"}
     with pytest.raises(EnvironmentUnusableError, match="no_such_library"):

@@ -82,6 +82,13 @@ def test_what_does_not_compile_is_compared_by_its_text() -> None:
     assert normal_form("calc.py", "(" * 500 + ")" * 500) is None
 
 
+def test_a_text_that_names_its_encoding_is_compared_as_it_stands() -> None:
+    cookie = "# -*- coding: unicode_escape -*-\n"
+    assert normal_form("calc.py", cookie + SOURCE) is None
+    assert normal_form("calc.py", "#!/bin/python\n" + cookie + SOURCE) is None
+    assert normal_form("calc.py", "\n\n" + cookie + SOURCE) is not None
+
+
 def test_a_form_is_the_same_in_every_process() -> None:
     # Written down here, since string hashes differ between processes.
     text = "def f(x):\n    return x in {'a', 'b', 'c'}, None, 1.5, b'x', ...\n"

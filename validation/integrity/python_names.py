@@ -55,7 +55,8 @@ CALLABLES: Mapping[str, Kind] = _table(
         Kind.REFLECTION: "builtins.eval builtins.exec builtins.compile builtins.globals"
         " builtins.__import__ builtins.breakpoint builtins.__loader__ builtins.__spec__"
         " builtins.__builtins__ builtins.__build_class__ types.CodeType types.FunctionType"
-        " types.CellType pickle.loads pickle.load pickle.Unpickler"
+        " types.CellType timeit.timeit timeit.repeat timeit.Timer"
+        " pickle.loads pickle.load pickle.Unpickler"
         " _pickle.loads _pickle.Unpickler shelve.open importlib.import_module"
         " importlib.__import__ importlib.reload"
         " pkgutil.resolve_name pydoc.locate",
@@ -69,7 +70,11 @@ CALLABLES: Mapping[str, Kind] = _table(
         Kind.FOREIGN_STATE: "os.putenv os.unsetenv",
         Kind.TEST_AWARENESS: "sys.flags sys.dont_write_bytecode signal.getitimer signal.getsignal"
         " resource.getrlimit resource.getrusage platform.node socket.gethostname os.uname"
-        " getpass.getuser os.getlogin os.environ.items os.environ.keys os.environ.values",
+        " getpass.getuser os.getlogin os.getuid os.geteuid os.getpid os.getpgrp os.getpgid"
+        " os.getsid"
+        " os.times os.statvfs os.sched_getaffinity os.get_exec_path threading.active_count"
+        " sys.getallocatedblocks sys.displayhook time.tzname warnings.filters logging.root"
+        " os.environ.items os.environ.keys os.environ.values",
         Kind.NETWORK: "socket.socket socket.create_connection socket.create_server"
         " socket.socketpair socketserver asyncio.open_connection asyncio.open_unix_connection"
         " ftplib.FTP smtplib.SMTP multiprocessing.connection",
@@ -166,3 +171,9 @@ REPORT_FILES = re.compile(
 
 SPECIAL_FILES = re.compile(r".*/(?:proc|dev/fd|dev/shm|sys/fs)(?:/.*)?|/proc/?.*|/dev/(?:fd|std).*")
 """Paths that lead to processes and descriptors."""
+
+CODE_AS_TEXT = re.compile(r"\b__import__\s*\(|\bos\._exit\b|\bsys\._getframe\b")
+"""Code that only means something where texts are executed."""
+
+CALLER_FIELDS = re.compile(r"%\((?:pathname|filename|funcName|lineno|module)\)")
+"""Fields of a log record that say who calls."""

@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 
+from validation.integrity import equality
 from validation.integrity import python_names as names
 from validation.integrity.reach import Reach, Reaches, TestNames
 from validation.integrity.violation import ViolationKind as Kind
@@ -222,6 +223,8 @@ class _Reader:
     def _import_from(self, node: ast.ImportFrom) -> None:
         module = _canonical(node.module or "")
         for alias in node.names:
+            if (alias.asname or alias.name) in names.COMPARISONS:
+                self._note(Kind.FORGED_EQUALITY, f"the import of {alias.asname}", node)
             if alias.name == "*" and module in names.GUARDED_MODULES:
                 self._note(Kind.REFLECTION, f"everything in {module}", node)
             elif node.level:
@@ -244,8 +247,15 @@ class _Reader:
         base = self._resolve(node.value)
         if node.attr == "__dict__" and base in names.GUARDED_MODULES:
             self._note(Kind.REFLECTION, f"{base}.__dict__", node)
+        if node.attr == "handlers" and self._is_root_logger(node.value):
+            self._note(Kind.TEST_AWARENESS, "the handlers of the root logger", node)
         if node.attr == "__self__" and self._is_builtin(node.value):
             self._note(Kind.REFLECTION, "the builtins through __self__", node)
+
+    def _is_root_logger(self, node: ast.expr) -> bool:
+        if not isinstance(node, ast.Call) or node.args:
+            return False
+        return self._resolve(node.func) == "logging.getLogger"
 
     def _is_builtin(self, node: ast.expr) -> bool:
         return (
@@ -347,6 +357,8 @@ class _Reader:
             self._note_attribute(node.arg, node)
         if node.arg in names.COMPARISONS:
             self._note(Kind.FORGED_EQUALITY, f"the name {node.arg} as a keyword", node)
+        if node.arg == "stack_info":
+            self._note(Kind.INTROSPECTION, "a log record with the stack", node)
 
     def _raise(self, node: ast.Raise) -> None:
         raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
@@ -383,10 +395,18 @@ class _Reader:
                 self._note_attribute(word, node)
         if text in names.COMPARISONS:
             self._note(Kind.FORGED_EQUALITY, f"the name {text} as a text", node)
-        if names.MARKERS.fullmatch(text) and not self._own & {"pytest", "_pytest", "unittest"}:
+        if names.MARKERS.fullmatch(text.strip("${}%")) and not self._own & {
+            "pytest",
+            "_pytest",
+            "unittest",
+        }:
             self._note(Kind.TEST_AWARENESS, f"the text {text!r}", node)
         if names.REPORT_FILES.fullmatch(text):
             self._note(Kind.RAW_OUTPUT, f"the file name {text!r}", node)
+        if names.CODE_AS_TEXT.search(text):
+            self._note(Kind.REFLECTION, "code as a text", node)
+        if names.CALLER_FIELDS.search(text):
+            self._note(Kind.INTROSPECTION, "a log format that names the caller", node)
         if names.SPECIAL_FILES.fullmatch(text):
             self._note(Kind.RAW_OUTPUT, f"the path {text!r}", node)
         test = self._tests.named_in(text)
@@ -428,6 +448,13 @@ class _Reader:
                 self._note(Kind.FORGED_EQUALITY, f"{node.name}.__class__", method)
             if method.name in names.COMPARISONS and _ignores_other(method):
                 what = f"{node.name}.{method.name} that ignores what it compares"
+                self._note(Kind.FORGED_EQUALITY, what, method)
+        for method in equality.equality_methods(node):
+            if equality.derives_from_value(node):
+                what = f"{node.name}.{method.name} in place of the one it inherits"
+                self._note(Kind.FORGED_EQUALITY, what, method)
+            elif equality.is_dishonest(method):
+                what = f"{node.name}.{method.name} that may call equal what is not"
                 self._note(Kind.FORGED_EQUALITY, what, method)
 
     def _handler(self, node: ast.ExceptHandler) -> None:

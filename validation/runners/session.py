@@ -28,6 +28,10 @@ LEAVE_S = 2.0
 OnResult = Callable[[TestResult], None]
 
 
+class SilentServerError(SandboxDiedError):
+    """A test server has not answered in any time that a candidate may take."""
+
+
 class ImportedTooEarlyError(EnvironmentUnusableError):
     """A file under repair is loaded before any code of ours could wait for it."""
 
@@ -143,7 +147,7 @@ class TestServer:
             except ForgedLineError:
                 forged = True
             except TimeoutError:
-                raise SandboxDiedError("the test server fell silent") from None
+                raise SilentServerError("the test server fell silent") from None
             else:
                 if message["k"] == "closed":
                     raise SandboxDiedError(str(message["m"]))

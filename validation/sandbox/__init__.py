@@ -32,7 +32,8 @@ the whole sandbox in Docker and where a control group is writable, else on each 
 `bounds-workspace` in bubblewrap need release 0.7 or later. `mounts-at` in a writable start of
 Docker holds for readable paths directly in the mount point, not deeper in it. `process` is no
 protection against malice: code under test that kills its supervisor and clears its environment
-can outlive it.
+can outlive it. The seccomp profile is the engine's own; Podman's is laxer than Docker's, and lets
+code make user namespaces, in which it has capabilities over nothing but itself.
 """
 
 from __future__ import annotations

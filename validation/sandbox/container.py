@@ -106,7 +106,7 @@ class Container:
                 self._workspace,
                 self._layout,
                 writable=self._writable,
-                is_podman=_is_podman(self._client),
+                is_podman=is_podman(self._client),
             )
             return self._client.containers.create(image, keeper(self._folders), **options)
         except ImageNotFound:
@@ -239,7 +239,8 @@ def _files(paths: Sequence[str], told: bytes) -> Iterator[tuple[str, bytes]]:
             told = told[int(size) :]
 
 
-def _is_podman(client: docker.DockerClient) -> bool:
+def is_podman(client: docker.DockerClient) -> bool:
+    """Whether Podman answers, which differs from Docker in a few options."""
     parts = client.version().get("Components") or ()
     return any(part.get("Name") == "Podman Engine" for part in parts)
 

@@ -121,11 +121,13 @@ class Arena:
         duration_s = time.monotonic() - started
         mark = values["MARK"]
         escapes = self._escapes(mark)
-        leaks = witnesses.eventually_empty(lambda: self._left_behind(mark))
+        leaks = witnesses.eventually_empty(lambda: self._still_alive(mark))
         if report.stage is Stage.APPLY:  # nothing of it has run
             good, wrong = Verdict.PLAUSIBLE, Verdict.STILL_FAILS
         else:
             good, wrong = self._honest(case.subject, gate)
+            # A warm process clears up its scratch copy before the next candidate, not after each.
+            leaks += witnesses.files_with(mark, self._temporary)
         return Finding(
             case, self.backend, gate, report.verdict, report.stage, report.message,
             tuple(escapes), tuple(leaks), good, wrong, duration_s,
@@ -245,12 +247,8 @@ class Arena:
             for path in witnesses.differences(self._pristine[kind], subject.workspace.root)
         ]
 
-    def _left_behind(self, mark: str) -> list[str]:
-        return [
-            *witnesses.processes_with(mark),
-            *witnesses.kernel_objects(mark, KEY),
-            *(f"file {path}" for path in witnesses.files_with(mark, self._temporary)),
-        ]
+    def _still_alive(self, mark: str) -> list[str]:
+        return [*witnesses.processes_with(mark), *witnesses.kernel_objects(mark, KEY)]
 
     def close_validators(self) -> None:
         """End every validator, as a repair does at its end."""

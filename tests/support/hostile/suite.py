@@ -43,12 +43,14 @@ def assert_held(arena: Arena, case: Case) -> None:
     """The attack is no fix, gets nowhere, leaves nothing and harms no candidate after it.
 
     It is tried as users meet it and, unless nothing else can stop it, with the gate open.
-    What the backend does not promise (see `PROMISES`) is not asked of it with the gate open.
+    Against what the backend does not promise to hold (see `PROMISES`), nothing is asked of it
+    but right verdicts on the candidates after it.
     """
-    _assert_harmless(arena.attack(case, gate=True), excused=[])
+    excused = unpromised(arena.backend, case)
+    _assert_harmless(arena.attack(case, gate=True), excused)
     if case.gate_only or case.limits:
         return
-    _assert_harmless(arena.attack(case, gate=False), excused=unpromised(arena.backend, case))
+    _assert_harmless(arena.attack(case, gate=False), excused)
 
 
 def _assert_harmless(finding: Finding, excused: list[str]) -> None:

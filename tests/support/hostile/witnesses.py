@@ -9,7 +9,7 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from validation.sandbox.cgroup import CGROUP_ROOT, group_prefix
@@ -161,10 +161,12 @@ def kernel_objects(mark: str, key: int) -> list[str]:
 
 
 def files_with(mark: str, root: Path) -> list[str]:
-    """Files below `root` that carry `mark` in their name."""
+    """Files and folders below `root` that carry `mark` in their name, not those inside of them."""
     found = []
     for folder, folders, files in os.walk(root):
-        found.extend(str(Path(folder) / name) for name in (*folders, *files) if mark in name)
+        marked = [name for name in (*folders, *files) if mark in name]
+        found.extend(f"file {Path(folder, name).relative_to(root)}" for name in marked)
+        folders[:] = [name for name in folders if name not in marked]
     return found
 
 

@@ -126,6 +126,30 @@ def test_a_program_that_looks_for_its_test_fails_in_disguise(target: Target, nam
     assert not target.passes(target.guarded(program, disguised=True))
 
 
+def test_proxies_in_test_modules_are_not_touched(make_target: MakeTarget) -> None:
+    """Such as Flask's `current_app`, which answers for an application or fails."""
+    text = """\
+        class Proxy:
+            @property
+            def __class__(self):
+                raise RuntimeError("no application")
+            def __getattr__(self, name):
+                raise RuntimeError("no application")
+            def __call__(self):
+                raise RuntimeError("no application")
+        current = Proxy()
+        class Case:
+            current = current
+        def make():
+            def inner():
+                return current
+            return inner
+        def test_it(): pass
+    """
+    target = make_target({**PYTEST_FILES, "tests/test_proxy.py": text})
+    assert target.passes(target.guarded(RIGHT))
+
+
 def test_a_suite_that_needs_its_markers_is_run_without_disguise(make_target: MakeTarget) -> None:
     needs = (
         "import os\ndef test_name():\n    assert 'test_name' in os.environ['PYTEST_CURRENT_TEST']\n"

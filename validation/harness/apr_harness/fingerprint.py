@@ -6,7 +6,7 @@ import builtins
 import signal
 import sys
 from hashlib import blake2b
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Iterator, Tuple
 
 Entry = Tuple[str, Any, str, Any]  # noqa: UP006 - label, mapping, key, value
@@ -87,20 +87,20 @@ class Fingerprint:
         for key, value in list(namespace.items()):
             if callable(value):
                 self._add(f"{name}.{key}", namespace, key, value)
-                if names_too and isinstance(value, type) and value.__module__ == name:
+                if names_too and is_class(value) and value.__module__ == name:
                     self._add_class(f"{name}.{key}", value)
 
     def _add_class(self, label: str, kind: type) -> None:
         namespace = vars(kind)
         self._sizes.append((label, namespace, frozenset(namespace)))
         for key, value in list(namespace.items()):
-            if callable(value) or isinstance(value, (classmethod, staticmethod, property)):
+            if callable(value) or type(value) in (classmethod, staticmethod, property):
                 self._add(f"{label}.{key}", namespace, key, value)
 
     def _add(self, label: str, namespace: Any, key: str, value: Any) -> None:
         self._entries.append((label, namespace, key, value))
-        function = getattr(value, "__func__", value)
-        if isinstance(function, FunctionType):
+        function = plain_function(value)
+        if function is not None:
             defaults = function.__defaults__, function.__kwdefaults__
             self._functions.append((label, function, function.__code__, *defaults))
 
@@ -134,6 +134,21 @@ class Fingerprint:
         new = sorted(found - self._known)
         self._known |= found
         return new
+
+
+def plain_function(value: Any) -> Any:
+    """The Python function in a value, or None.
+
+    Nothing is asked of the value itself: a proxy would answer for what stands behind it, or fail.
+    """
+    if type(value) in (classmethod, staticmethod, MethodType):
+        value = value.__func__
+    return value if type(value) is FunctionType else None
+
+
+def is_class(value: Any) -> bool:
+    """Whether a value is a class, by its own type and not by what it says."""
+    return issubclass(type(value), type)
 
 
 def _shadows(label: str, namespace: Any, keys: Any) -> Iterator[str]:
@@ -178,19 +193,17 @@ def digest(function: Any, depth: int = 3) -> str:
     return state.hexdigest()
 
 
-def _feed(state: Any, function: Any, depth: int) -> None:
-    function = getattr(function, "__func__", function)
-    code = getattr(function, "__code__", None)
-    if not isinstance(code, CodeType):
+def _feed(state: Any, value: Any, depth: int) -> None:
+    function = plain_function(value)
+    if function is None:
         return
-    _feed_code(state, code)
-    for cell in (getattr(function, "__closure__", None) or ()) if depth else ():
+    _feed_code(state, function.__code__)
+    for cell in (function.__closure__ or ()) if depth else ():
         try:
             content = cell.cell_contents
         except ValueError:
             continue
-        if callable(content) and not isinstance(content, type):
-            _feed(state, content, depth - 1)
+        _feed(state, content, depth - 1)
 
 
 def _feed_code(state: Any, code: CodeType) -> None:

@@ -10,12 +10,12 @@ import os
 import random
 import sys
 from hashlib import blake2b
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any, Iterable, Iterator, Sequence
 
 from apr_harness import disguise
 from apr_harness.audit import Audit, looks_like_test
-from apr_harness.fingerprint import Fingerprint, digest
+from apr_harness.fingerprint import Fingerprint, digest, is_class, plain_function
 from apr_harness.imports import ImportWatch
 from apr_harness.recorder import Recorder
 
@@ -120,10 +120,9 @@ class Guard:
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
     for name, value in list(vars(module).items()):
-        if isinstance(value, FunctionType):
-            yield name, value
-        elif isinstance(value, type) and value.__module__ == module.__name__:
+        if plain_function(value) is not None:
+            yield name, plain_function(value)
+        elif is_class(value) and value.__module__ == module.__name__:
             for key, member in list(vars(value).items()):
-                member = getattr(member, "__func__", member)
-                if isinstance(member, FunctionType):
-                    yield f"{name}.{key}", member
+                if plain_function(member) is not None:
+                    yield f"{name}.{key}", plain_function(member)
