@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from apr.core.errors import BadInputError, StoreError
-from apr.core.model import Purse
+from apr.core.model import Purse, ReplyStore
 from apr.core.ports import Generator, RepairContext
 from apr.repair import Proposer
 from apr.search.reward import MixedReward, TestReward
@@ -15,6 +16,7 @@ from apr.service import Service
 from apr.settings import AppSettings, ModelSettings, RunSettings
 from apr.storage.engine import make_engine
 from apr.storage.migrate import ensure_schema
+from apr.storage.replies import SqlReplyStore
 from apr.storage.store import SqlRunStore
 
 if TYPE_CHECKING:
@@ -38,14 +40,14 @@ def bootstrap(settings: AppSettings | None = None) -> Service:
             ) from error
     engine = make_engine(settings.store_url)
     ensure_schema(engine)
-    return Service(SqlRunStore(engine), open_proposer)
+    return Service(SqlRunStore(engine), partial(open_proposer, SqlReplyStore(engine)))
 
 
 @contextmanager
 def open_proposer(
-    settings: RunSettings, context: RepairContext, purse: Purse
+    replies: ReplyStore, settings: RunSettings, context: RepairContext, purse: Purse
 ) -> Iterator[Proposer]:
-    """The generator and the evaluator that a run asks for.
+    """The generator and the evaluator that a run asks for; a model is not asked twice.
 
     Raises:
         BadInputError: when the settings name no usable model, or a cap on the money of one
@@ -60,9 +62,11 @@ def open_proposer(
         raise BadInputError("the generator llm needs a model: name one with --model")
     from apr.generation.prompt.generator import PromptGenerator
     from apr.generation.prompt.judge import ModelJudge
+    from apr.llm.cache import CachingClient
     from apr.llm.client import OpenAIClient
 
-    with OpenAIClient(make_endpoint(chosen, purse), purse, context.seed) as client:
+    with OpenAIClient(make_endpoint(chosen, purse), purse, context.seed) as asked:
+        client = CachingClient(asked, replies, chosen.base_url or "")
         generator = PromptGenerator(client, make_prompt_settings(chosen))
         judge = ModelJudge(client, context, generator.answers)
         yield Proposer(generator, MixedReward(tests, judge, chosen.judge_weight))
