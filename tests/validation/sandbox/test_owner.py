@@ -61,7 +61,8 @@ def test_process_of_another_user_that_cannot_be_seen_is_not_dead() -> None:
         "owner = Owner.parse(sys.argv[1]);"
         "sys.exit(owner.is_dead() or _start_of(owner.pid) is not None)"
     )
-    as_somebody = "setpriv --reuid 65534 --regid 65534 --clear-groups"
+    reading = "--inh-caps +dac_read_search --ambient-caps +dac_read_search"  # our code, wherever
+    as_somebody = f"setpriv --reuid 65534 --regid 65534 --clear-groups {reading}"
     script = f'mount -t proc -o hidepid=2 proc /proc && exec {as_somebody} "$@"'
     asking = [sys.executable, "-c", ask, str(this_process())]
     asked = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *asking], check=False)
