@@ -240,7 +240,7 @@ def render_attacks(rows: Sequence[Row]) -> Iterator[str]:
     yield f"| attack | what it does | {' | '.join(shown)} |"
     yield "|---|---|" + "---|" * len(shown)
     for name, of_attack in by_attack(rows, limits=False).items():
-        cells = [cell([row for row in of_attack if row.backend == b]) for b in shown]
+        cells = [cell(of_attack, backend) for backend in shown]
         yield f"| {name} | {CASES[of_attack[0].id].what} | {' | '.join(cells)} |"
 
 
@@ -252,14 +252,18 @@ def by_attack(rows: Sequence[Row], *, limits: bool) -> Mapping[str, list[Row]]:
     return found
 
 
-def cell(rows: Sequence[Row]) -> str:
-    if not rows:
-        return "not tried"
-    parts = [
-        " or ".join(sorted({r.verdict for r in rows if r.gate is gate})) for gate in (True, False)
+def cell(rows: Sequence[Row], backend: str) -> str:
+    """What became of one attack on one backend, over all subjects that it is written for."""
+    of_backend = [row for row in rows if row.backend == backend]
+    if not of_backend:
+        tried = any(may_try(backend, CASES[row.id]) for row in rows)
+        return "not measured" if tried else "not tried"
+    verdicts = [
+        " or ".join(sorted({row.verdict for row in of_backend if row.gate is gate}))
+        for gate in (True, False)
     ]
-    trouble = sorted({what for row in rows for what in (*row.escapes, *row.leaks)})
-    text = " → ".join(part or "not tried" for part in parts)
+    text = " → ".join(verdict or "not measured" for verdict in verdicts)
+    trouble = sorted({what for row in of_backend for what in (*row.escapes, *row.leaks)})
     return f"{text}; {'; '.join(trouble)}" if trouble else text
 
 

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from apr.core.errors import EnvironmentUnusableError
+
 PREFIX = "apr-run-"
 MAKING = "apr-making-"  # not locked yet; becomes a root by being renamed
 LOCK = "lock"
@@ -41,14 +43,15 @@ def temporary_folder(name: str) -> Iterator[Path]:
     """A new folder, private to this user, whose name begins with `name`; it goes at the end.
 
     Raises:
-        OSError: when it cannot be made.
+        EnvironmentUnusableError: when it cannot be made, on a full disk say.
     """
-    parent = Path(tempfile.gettempdir())
-    with _guard:
+    with _guard, _explained():
+        parent = Path(tempfile.gettempdir())
         root = _roots.get(parent) or _make_root(parent)
         root.users += 1
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=root.path))
+        with _explained():
+            folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=root.path))
         try:
             yield folder
         finally:
@@ -60,6 +63,14 @@ def temporary_folder(name: str) -> Iterator[Path]:
                 del _roots[parent]
                 _remove_root(root.path)
                 os.close(root.lock)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise EnvironmentUnusableError(f"cannot make a temporary folder: {error}") from error
 
 
 def _make_root(parent: Path) -> _Root:
@@ -93,11 +104,16 @@ def _is_ours(path: Path) -> bool:
 
 
 def _is_free(root: Path, *, is_unfinished: bool) -> bool:
-    """Nobody holds the lock; a root without one has lost it to an earlier, interrupted removal."""
+    """Nobody holds the lock; a root without one has lost it to an earlier, interrupted removal.
+
+    An unfinished root gets its lock a moment after the file, so that its age must speak too.
+    """
+    if is_unfinished and _age_s(root) <= UNFINISHED_S:
+        return False
     try:
         lock = os.open(root / LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
-        return not is_unfinished or _age_s(root) > UNFINISHED_S
+        return True
     except OSError:
         return False
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from apr.core.errors import EnvironmentUnusableError
 from validation.temporary import LOCK, MAKING, PREFIX, reap, remove_tree, temporary_folder
 
 OWNER = """
@@ -71,6 +72,18 @@ def test_folder_goes_when_its_use_fails(parent: Path) -> None:
     assert list(parent.iterdir()) == []
 
 
+def test_folder_that_cannot_be_made_is_told_in_a_sentence(parent: Path) -> None:
+    parent.rmdir()
+    with (
+        pytest.raises(EnvironmentUnusableError, match="cannot make a temporary folder"),
+        temporary_folder("a"),
+    ):
+        pass
+    parent.mkdir()
+    with temporary_folder("a"):
+        pass
+
+
 def test_next_start_removes_what_a_killed_owner_left(parent: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -98,13 +111,16 @@ def test_folders_of_the_living_are_not_touched(parent: Path, tmp_path: Path) -> 
 def test_only_roots_of_this_user_that_nobody_holds_are_removed(parent: Path) -> None:
     (parent / f"{PREFIX}interrupted").mkdir()
     (parent / f"{MAKING}just-now").mkdir()
+    (parent / f"{MAKING}about-to-be-locked").mkdir()
+    (parent / f"{MAKING}about-to-be-locked" / LOCK).touch()
     (parent / f"{MAKING}long-ago").mkdir()
     os.utime(parent / f"{MAKING}long-ago", (1, 1))
     (parent / "somebody-else").mkdir()
     (parent / f"{PREFIX}link").symlink_to(parent / "somebody-else")
     (parent / "somebody-else" / LOCK).touch()
     assert {path.name for path in reap(parent)} == {f"{PREFIX}interrupted", f"{MAKING}long-ago"}
-    kept = {f"{MAKING}just-now", "somebody-else", f"{PREFIX}link"}
+    making = {f"{MAKING}just-now", f"{MAKING}about-to-be-locked"}
+    kept = making | {"somebody-else", f"{PREFIX}link"}
     assert {path.name for path in parent.iterdir()} == kept
     assert (parent / "somebody-else" / LOCK).exists()
 

@@ -140,6 +140,7 @@ class TestServer:
         }
         self._process.send(json.dumps(command).encode() + b"\n")
         forged = False
+        lines: list[str] = []
         deadline = time.monotonic() + GRACE * limit_s + LEAVE_S * 5
         while True:
             try:
@@ -151,8 +152,10 @@ class TestServer:
             else:
                 if message["k"] == "closed":
                     raise SandboxDiedError(str(message["m"]))
+                if message["k"] == "part" and message["n"] == self._count:
+                    lines += message["lines"]
                 if message["k"] == "result" and message["n"] == self._count:
-                    return _read_child(message, tests, seal, forged)
+                    return _read_child(message, lines, tests, seal, forged)
 
     def kill(self) -> None:
         """See `TestSession.kill`."""
@@ -198,16 +201,20 @@ class FreshSession:
 
 
 def _read_child(
-    message: Mapping[str, Any], tests: Sequence[TestId], seal: Seal, forged: bool
+    message: Mapping[str, Any],
+    lines: Sequence[str],
+    tests: Sequence[TestId],
+    seal: Seal,
+    forged: bool,
 ) -> Execution:
     """The execution a child reported; its own lines are hostile and only claims."""
     transcript = Transcript(expected=tests)
     if forged:
         transcript.suspect(FORGED)
-    if message["lines"] is None:
+    if not message["is_readable"]:
         transcript.suspect("the report of the tests is endless or no text")
     fatal = ""
-    for line in message["lines"] or ():
+    for line in lines:
         try:
             transcript.read_line(line.encode(), seal)
         except EnvironmentUnusableError as error:

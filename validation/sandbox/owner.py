@@ -40,7 +40,10 @@ class Owner:
         host, boot, namespace = _here()
         if self.host != host or (self.boot == boot and self.namespace != namespace):
             return False
-        return self.boot != boot or _start_of(self.pid) != self.started
+        if self.boot != boot:
+            return True
+        started = _start_of(self.pid)
+        return started != self.started if started is not None else not _is_hidden(self.pid)
 
 
 def this_process() -> Owner:
@@ -65,6 +68,17 @@ def _read(path: str) -> str:
         return Path(path).read_text().strip()
     except OSError:
         return ""
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether it is another user's process that `/proc` does not show us (`hidepid`)."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _start_of(pid: int) -> int | None:

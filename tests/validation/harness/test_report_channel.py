@@ -31,6 +31,26 @@ def test_an_endless_report_is_no_pass_and_costs_only_its_own_candidate(warm: War
     assert warm.target.passes(warm.judge(RIGHT))
 
 
+def test_a_long_report_of_many_tests_is_whole(make_target: MakeTarget) -> None:
+    """It is longer than any report of a few tests may be."""
+    count = 2_200
+    files = {
+        "program.py": RIGHT,
+        "test_many.py": f"""\
+            import pytest
+            from program import double
+
+            @pytest.mark.parametrize("x", range({count}), ids="{"a_long_name_" * 80}{{}}".format)
+            def test_double(x):
+                assert double(x) == x + x
+        """,
+    }
+    name = "test_many.py::test_double[" + "a_long_name_" * 80
+    many = make_target(files, triggers=tuple(f"{name}{number}]" for number in range(count)))
+    with open_warm(many) as warm:
+        assert many.passes(warm.judge(RIGHT))
+
+
 def test_lines_put_between_genuine_ones_are_seen(warm: Warm) -> None:
     forging = attackers.write_everywhere("b'{}\\n'").replace("os._exit(0)\n", "")
     execution = warm.judge(forging + RIGHT)

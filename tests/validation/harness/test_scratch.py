@@ -148,6 +148,18 @@ def test_patch_of_the_live_workspace_arrives_and_goes(
     assert look(target) == look(source)
 
 
+def test_patches_of_one_size_and_time_are_told_apart(
+    scratch: Any, source: Path, target: Path
+) -> None:
+    """As those of a file are whose own time lies in the future."""
+    keeper = scratch.Scratch(str(source), str(target))
+    keeper.sync()
+    time.sleep(0.02)
+    change_and_hide(source)
+    keeper.sync()
+    assert (target / "pkg" / "a.py").read_text() == "x = 2\n"
+
+
 def test_untouched_files_are_not_copied_again(scratch: Any, source: Path, target: Path) -> None:
     keeper = scratch.Scratch(str(source), str(target))
     keeper.sync()

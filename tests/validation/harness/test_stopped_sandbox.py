@@ -24,7 +24,7 @@ if child == 0:
     os._exit(0)
 os.close(theirs)
 print("begun", flush=True)
-print(*_read_until_end(child, ours, 0.5), flush=True)
+print(*_read_until_end(child, ours, 0.5, 1000), flush=True)
 """
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pytest
+
 from validation.sandbox.owner import Owner, this_process
 
 NAMES_ITSELF = "from validation.sandbox.owner import this_process; print(this_process())"
@@ -50,3 +52,18 @@ def test_of_other_machines_and_namespaces_nothing_is_known() -> None:
     me = this_process()
     assert not replace(me, host="another", boot="another", started=1).is_dead()
     assert not replace(me, namespace="1", started=1).is_dead()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hide processes from another user")
+def test_process_of_another_user_that_cannot_be_seen_is_not_dead() -> None:
+    ask = (
+        "import sys; from validation.sandbox.owner import Owner, _start_of;"
+        "owner = Owner.parse(sys.argv[1]);"
+        "sys.exit(owner.is_dead() or _start_of(owner.pid) is not None)"
+    )
+    reading = "--inh-caps +dac_read_search --ambient-caps +dac_read_search"  # our code, wherever
+    as_somebody = f"setpriv --reuid 65534 --regid 65534 --clear-groups {reading}"
+    script = f'mount -t proc -o hidepid=2 proc /proc && exec {as_somebody} "$@"'
+    asking = [sys.executable, "-c", ask, str(this_process())]
+    asked = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *asking], check=False)
+    assert asked.returncode == 0

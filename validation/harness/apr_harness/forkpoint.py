@@ -14,14 +14,15 @@ import select
 import signal
 import time
 import warnings
-from typing import Any, BinaryIO, Callable, Iterable
+from typing import Any, BinaryIO, Callable, Iterable, Iterator
 
 from apr_harness.channel import Channel, decode, shorten
 from apr_harness.imports import ImportWatch
 from apr_harness.scratch import Upkeep
 
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
-MAX_REPORT = 4 * 2**20
+MAX_PART = 4 * 2**20  # of a report; each travels in a message of its own
+REPORT_FACTOR = 16  # a test that passes says less than this many times what asking for it takes
 LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
 LOOK_S = 0.05  # how often to look whether a silent child is still there
 STOPPED_S = 0.5  # between two looks: more means that we could not look
@@ -72,7 +73,7 @@ class ForkPoint:
             if not self.upkeep.renew():
                 self._close("what a candidate has left behind cannot be removed")
             command = decode(line.decode())
-            if self._serve(command):
+            if self._serve(command, MAX_PART + REPORT_FACTOR * len(line)):
                 return
         os._exit(0)
 
@@ -87,7 +88,7 @@ class ForkPoint:
             self.channel.send(k="stale", m=f"{name} was imported too early")
             os._exit(1)
 
-    def _serve(self, command: dict[str, Any]) -> bool:
+    def _serve(self, command: dict[str, Any], max_report: int) -> bool:
         """Run one candidate; true in the child that is to run it."""
         read_fd, write_fd = os.pipe()
         with warnings.catch_warnings():
@@ -97,7 +98,7 @@ class ForkPoint:
             self._become_child(command, read_fd, write_fd)
             return True
         os.close(write_fd)
-        self._supervise(command, pid, read_fd)
+        self._supervise(command, pid, read_fd, max_report)
         return False
 
     def _become_child(self, command: dict[str, Any], read_fd: int, write_fd: int) -> None:
@@ -108,28 +109,46 @@ class ForkPoint:
         os.setsid()
         self.on_child(command)
 
-    def _supervise(self, command: dict[str, Any], pid: int, read_fd: int) -> None:
+    def _supervise(self, command: dict[str, Any], pid: int, read_fd: int, max_report: int) -> None:
         started = time.monotonic()
-        data, timed_out = _read_until_end(pid, read_fd, command["limit_s"])
+        data, timed_out = _read_until_end(pid, read_fd, command["limit_s"], max_report)
         os.close(read_fd)
         status = _reap(pid)
         _end_descendants()
+        lines = _split(data, max_report)
+        for part in _parts(lines or []):
+            self.channel.send(k="part", n=command["n"], lines=part)
         self.channel.send(
             k="result",
             n=command["n"],
             status=status,
             timed_out=timed_out,
             d=round(time.monotonic() - started, 6),
-            lines=_split(data),
+            is_readable=lines is not None,
         )
 
 
-def _split(data: bytes) -> list[str] | None:
+def _split(data: bytes, max_report: int) -> list[str] | None:
     """The lines of a report; None when it is too long or holds what no harness writes."""
     text = data.decode("latin-1")
-    if len(data) > MAX_REPORT or not (text.isascii() and text.replace("\n", "").isprintable()):
+    if len(data) > max_report or not (text.isascii() and text.replace("\n", "").isprintable()):
         return None
-    return text.split("\n")[:-1] if text.endswith("\n") else text.split("\n")
+    lines = text.split("\n")[:-1] if text.endswith("\n") else text.split("\n")
+    return lines if all(len(line) <= MAX_PART for line in lines) else None
+
+
+def _parts(lines: list[str]) -> Iterator[list[str]]:
+    """The lines in pieces that are no longer than `MAX_PART`."""
+    part: list[str] = []
+    size = 0
+    for line in lines:
+        if size + len(line) > MAX_PART:
+            yield part
+            part, size = [], 0
+        part.append(line)
+        size += len(line)
+    if part:
+        yield part
 
 
 def _allowance() -> list[Any]:
@@ -138,8 +157,10 @@ def _allowance() -> list[Any]:
     return [*limits, os.getpriority(os.PRIO_PROCESS, 0), os.sched_getaffinity(0)]
 
 
-def _read_until_end(pid: int, read_fd: int, limit_s: float) -> tuple[bytes, bool]:
+def _read_until_end(pid: int, read_fd: int, limit_s: float, max_report: int) -> tuple[bytes, bool]:
     """What the child reports until it ends, or until it has used up its time.
+
+    Of a report that is longer than `max_report` bytes, little more than that is kept.
 
     The limit is on CPU time, so that a busy machine does not fail a good candidate; one that
     sleeps is given four times as long on the wall clock. Time in which the whole sandbox was
@@ -168,7 +189,7 @@ def _read_until_end(pid: int, read_fd: int, limit_s: float) -> tuple[bytes, bool
         if not chunk:
             return b"".join(chunks), False
         size += len(chunk)
-        if size <= MAX_REPORT + len(chunk):
+        if size <= max_report + len(chunk):
             chunks.append(chunk)
 
 

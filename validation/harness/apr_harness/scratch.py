@@ -285,4 +285,6 @@ def _look(info: os.stat_result) -> State:
 
 
 def _state(original: os.stat_result, found: os.stat_result) -> State:
-    return (*_look(original), *_look(found), found.st_ino, found.st_ctime_ns)
+    """Of the source, too, what nobody sets: a patch may give a file its old size and time."""
+    unset = (original.st_ino, original.st_ctime_ns, found.st_ino, found.st_ctime_ns)
+    return (*_look(original), *_look(found), *unset)
