@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from apr.core.bug import Bug
+from apr.core.bug import Bug, RunnerKind
 from apr.core.candidate import patch_from_diff
 from apr.core.diff import FileChange
 from apr.core.errors import PatchDoesNotApplyError
@@ -255,6 +255,8 @@ def reusing(
     )
     command, globs = subject.bug.test_command, subject.bug.source_globs
     image = None if subject.image is None else image_id(subject.image)
+    if image is None and command.kind is RunnerKind.COMMAND:
+        outcomes = None  # any program of this machine may take part, and may be another one later
     scope = "\0".join(
         (
             subject.digest,

@@ -212,7 +212,7 @@ def unmount(disks: Sequence[Disk]) -> None:
 
 
 def load_bugs(arguments: argparse.Namespace, folder: Path) -> Sequence[Bug]:
-    names = quixbugs.list_programs(arguments.quixbugs)
+    names = arguments.only or quixbugs.list_programs(arguments.quixbugs)
     random.Random(arguments.seed).shuffle(names)
     chosen = names[: arguments.programs]
     bugs = quixbugs.load(arguments.quixbugs, folder / "subjects", chosen).bugs
@@ -398,6 +398,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--image")
     parser.add_argument("--image-python", default="python3", help="interpreter inside the image")
     parser.add_argument("--python", default=sys.executable, help="interpreter on this machine")
+    parser.add_argument("--only", nargs="*", help="the programs to choose from")
     parser.add_argument("--programs", type=int, default=20)
     parser.add_argument("--candidates", type=int, default=50, help="of each program")
     parser.add_argument("--seed", type=int, default=0)

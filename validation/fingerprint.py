@@ -14,10 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import apr.core
 from apr.core.bug import RunnerKind, TestCommand
 from validation.sandbox.interpreter import python_readable_paths
 
 JUDGE = Path(__file__).resolve().parent
+VOCABULARY = Path(apr.core.__file__).resolve().parent
 
 
 def environment_digest(
@@ -60,10 +62,11 @@ def image_id(name: str) -> str:
 
 @cache
 def _judge_digest() -> str:
-    """Of this package: a verdict of another version of the referee is no verdict of this one."""
+    """Of this package and the core: a verdict of another version of them is none of this one."""
     sha = hashlib.sha256()
-    for path in sorted(JUDGE.rglob("*.py")):
-        sha.update(f"{path.relative_to(JUDGE)}\0".encode() + path.read_bytes())
+    for root in (JUDGE, VOCABULARY):
+        for path in sorted(root.rglob("*.py")):
+            sha.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
     return sha.hexdigest()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from signal import SIGKILL
 from threading import Event
 from typing import Protocol, TypeVar
 
@@ -37,7 +38,9 @@ from validation.workspace import Workspace, copy_workspace
 _SessionKey = tuple[str, tuple[str, ...]]  # stage, patched files
 T = TypeVar("T")
 MAX_SESSIONS = 6  # warm processes per worker; each holds an interpreter and the test framework
-MAX_ATTEMPTS = 3  # of tests that were cut off
+MAX_ATTEMPTS = 3  # of tests that were cut off: someone else may have done that, even twice
+MAX_SILENCES = 2
+KILLED = 128 + SIGKILL
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)  # two minutes in all
 
 
@@ -282,22 +285,26 @@ class StagedValidator:
                 return self._runner.run(workspace.root, limits, tests=tests, guard=guard)[0]
 
         def attempt() -> Execution:
-            try:
-                execution = run(patch)
-                return run(patch) if is_doubtful(execution) else execution
-            except EnvironmentUnusableError as error:
-                if patch == Patch():
-                    raise
-                run(Patch())  # if the base can be run, then that is the patch's doing
-                return Execution((), None, completed=False, duration_s=0.0, output=str(error))
+            """What comes out the same way several times is the patch's doing."""
+            for _ in range(MAX_ATTEMPTS):
+                try:
+                    execution = run(patch)
+                    if not self._is_doubtful(execution):
+                        break
+                except EnvironmentUnusableError as error:
+                    if patch == Patch():
+                        raise
+                    run(Patch())  # not before the base can be run
+                    execution = Execution((), None, False, duration_s=0.0, output=str(error))
+            return execution
 
         return patiently(attempt, time.sleep)
 
-
-def is_doubtful(execution: Execution) -> bool:
-    """Whether something from outside, such as a busy or dying machine, may have spoilt it."""
-    timed = any(result.outcome is TestOutcome.TIMEOUT for result in execution.results)
-    return timed or not execution.completed
+    def _is_doubtful(self, execution: Execution) -> bool:
+        """Whether something from outside, such as a busy or dying machine, may have spoilt it."""
+        timed = {r.test for r in execution.results if r.outcome is TestOutcome.TIMEOUT}
+        cut_off = not execution.completed and not execution.tampering
+        return cut_off or was_killed(execution) or not timed <= frozenset(self._plan.baseline.hung)
 
 
 def patiently(attempt: Callable[[], T], pause: Callable[[float], object]) -> T:
@@ -428,7 +435,7 @@ class _Worker:
         """
         key = (name, watched)
         thorough = self._plan.thorough(tests) if thorough is None else thorough
-        died = ""
+        died, silences = "", 0
         for attempt in range(MAX_ATTEMPTS):
             try:
                 execution = self._ask(self._session(key), tests, thorough)
@@ -438,12 +445,13 @@ class _Worker:
                 if self._closed.is_set():
                     raise
                 is_silent = isinstance(error, SilentServerError)
+                silences += is_silent
                 if is_silent or attempt == MAX_ATTEMPTS - 2:
                     self._require_working(key, tests)
-                if is_silent:
-                    break  # to wait once more would tell nothing new
+                if silences == MAX_SILENCES:
+                    break  # each takes long
             else:
-                if attempt or not was_killed(execution):
+                if attempt == MAX_ATTEMPTS - 1 or not was_killed(execution):
                     return execution
                 self._close_session(key)
         message = f"the patch ended its test server: {died}"
@@ -502,5 +510,9 @@ class _Worker:
 
 
 def was_killed(execution: Execution) -> bool:
-    """Whether a signal ended it that no limit of ours sent; someone else may have."""
-    return not execution.timed_out and (execution.exit_status or 0) < 0
+    """Whether a signal ended it that no limit of ours sent; someone else may have.
+
+    A sandbox that was killed as a whole shows as the status that shells give for that.
+    """
+    status = execution.exit_status or 0
+    return not execution.timed_out and (status < 0 or status == KILLED)

@@ -10,13 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from apr.core.bug import RunnerKind
 from apr.core.errors import EnvironmentUnusableError, SandboxDiedError
 from apr.core.oracle import Oracle, Staging
 from apr.core.patch import Patch, diff_texts
 from apr.core.report import Verdict
 from apr.storage.oracle import decode_oracle, encode_oracle
+from validation.baseline import reproduce
 from validation.plan import ValidationSettings
 from validation.runners import base, session
+from validation.runners.command import CommandRunner
+from validation.sandbox.policy import SandboxPolicy
+from validation.sandbox.process import ProcessSandbox
 from validation.validator import StagedValidator
 
 SOURCE = "import time\n\n\ndef add(a, b):\n    return a - b\n"
@@ -94,18 +99,39 @@ def test_sandboxes_that_die_without_the_patch_too_are_waited_for(validator, runn
     assert runner.broken == 0
 
 
-def test_a_patch_that_silences_its_server_is_not_waited_for_twice(
-    validator, runner, monkeypatch
+@pytest.mark.parametrize(
+    ("silences", "verdict"), [(1, Verdict.PLAUSIBLE), (2, Verdict.STILL_FAILS)]
+)
+def test_a_server_that_falls_silent_twice_was_silenced_by_the_patch(
+    validator, monkeypatch, silences: int, verdict: Verdict
 ) -> None:
-    def fall_silent(*_: object) -> None:
-        monkeypatch.setattr(session.TestServer, "execute", execute)
-        raise session.SilentServerError("the test server fell silent")
-
+    """The control in between is not silent. Once is too little: someone may have stopped it."""
     execute = session.TestServer.execute
+    silent = [True, False] * silences  # each time, the unpatched program is tried next
+
+    def fall_silent(server: session.TestServer, *arguments: object) -> object:
+        if silent and silent.pop(0):
+            raise session.SilentServerError("the test server fell silent")
+        return execute(server, *arguments)
+
     monkeypatch.setattr(session.TestServer, "execute", fall_silent)
     (report,) = validator.validate([returning("a + b")])
-    assert (report.verdict, runner.opened) == (Verdict.STILL_FAILS, 2)  # the second is the control
-    assert "fell silent" in report.message
+    assert report.verdict is verdict
+    assert ("fell silent" in report.message) == (silences == 2)
+
+
+def test_a_confirmation_that_somebody_ends_is_run_again(validator, runner) -> None:
+    run, ended = runner.run, []
+
+    def end(workspace: Path, *arguments: object, **options: object) -> object:
+        if "a + b" in (workspace / "calc.py").read_text() and len(ended) < 2:
+            ended.append(workspace)
+            raise EnvironmentUnusableError("the test process ended at once")
+        return run(workspace, *arguments, **options)
+
+    runner.run = end
+    assert validator.confirm(returning("a + b")).verdict is Verdict.PLAUSIBLE
+    assert len(ended) == 2
 
 
 def test_a_machine_that_stays_broken_is_no_verdict(validator, runner) -> None:
@@ -142,3 +168,27 @@ def test_closing_does_not_wait_for_a_candidate(validator) -> None:
     validator.__exit__(None, None, None)
     thread.join(timeout=20)
     assert not thread.is_alive()
+
+
+def test_command_that_somebody_kills_once_is_run_again(make_subject, tmp_path: Path) -> None:
+    """The sandbox that protects nothing lets the command remember that it was killed before."""
+    killed = tmp_path / "killed"
+    killed.touch()
+    script = f"[ -e {killed} ] || {{ touch {killed}; kill -9 $$; }}; python3 -B test_calc.py"
+    tests = TESTS + "\n\ntest_sum()\n"
+    subject = make_subject(
+        {"calc.py": SOURCE, "test_calc.py": tests}, RunnerKind.COMMAND, ("sh", "-c", script)
+    )
+    runner = CommandRunner(subject.bug.test_command, ProcessSandbox(SandboxPolicy()))
+    found = reproduce(subject.bug, runner, subject.workspace, base.RunLimits())
+    with StagedValidator(
+        runner,
+        subject.workspace.root,
+        found.baseline,
+        None,
+        ValidationSettings(floor_s=5.0),
+        can_protect=False,
+    ) as validator:
+        for judge in (lambda patch: validator.validate([patch])[0], validator.confirm):
+            killed.unlink()
+            assert judge(returning("a + b")).verdict is Verdict.PLAUSIBLE

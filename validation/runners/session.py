@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from apr.core.bug import TestId
-from apr.core.errors import EnvironmentUnusableError, SandboxDiedError
+from apr.core.errors import EnvironmentUnusableError, SandboxDiedError, SandboxUnavailableError
 from apr.core.ports import SandboxProcess
 from apr.core.report import Execution, TestResult
 from validation.runners.protocol import FORGED, ForgedLineError, Seal, Transcript
@@ -187,6 +187,8 @@ class FreshSession:
         try:
             with self._start() as self._process:
                 execution, _ = run_to_end(self._process, config, total_s, total_s)
+        except SandboxUnavailableError:
+            raise
         except EnvironmentUnusableError as error:
             # The tests could be loaded before, so it is this candidate that ends the process.
             return Execution((), None, completed=False, duration_s=0.0, output=str(error))

@@ -12,19 +12,20 @@ KEEPER_ID = 65533
 TESTER_ID = 65534
 
 # Orders come line by line. "limit N" lets everything end after N seconds (0: never), and "check"
-# is answered by "clean" or "dirty". Clean is: no process of the tester, nothing in the folders,
-# no System V or POSIX object of inter-process communication.
+# is answered by "clean" or "dirty". Clean is: no process of the tester, nothing in the folders but
+# where something is mounted (a subject whose place is below /tmp, say), no System V or POSIX object
+# of inter-process communication.
 _KEEPER = r"""
 tester=$1; shift
+list() { for folder; do echo "$folder:"; ls -A "$folder" || return 1; done; }
+before=$(list "$@")
 is_clean() {
   for status in /proc/[0-9]*/status; do
     while read -r key value rest; do
       [ "$key" = Uid: ] && [ "$value" = "$tester" ] && return 1
     done < "$status"
   done 2>/dev/null
-  for folder; do
-    found=$(ls -A "$folder") && [ -z "$found" ] || return 1
-  done
+  found=$(list "$@") && [ "$found" = "$before" ] || return 1
   for kind in shm sem msg; do
     lines=0
     while read -r line; do lines=$((lines + 1)); done < /proc/sysvipc/$kind || return 1

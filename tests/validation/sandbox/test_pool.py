@@ -84,6 +84,20 @@ def test_next_use_finds_nothing_of_the_last_one(
     assert len(before) == 1
 
 
+@pytest.mark.parametrize("writable", [False, True])
+def test_container_of_a_subject_below_the_temporary_folder_is_used_again(
+    docker_image: str, docker_client: docker.DockerClient, tmp_path: Path, writable: bool
+) -> None:
+    policy = SandboxPolicy(pids=40, mount_at="/tmp/some/where")
+    with contextlib.closing(DockerSandbox(docker_image, policy)) as sandbox:
+        pool = Pool(sandbox, tmp_path)
+        assert pool.run("open('/tmp/left', 'w'); print('up')", writable=writable) == "up"
+        before = ours(docker_client)
+        look = "import os; print(os.listdir('/tmp'))"
+        assert pool.run(look, writable=writable) == "['some']"
+        assert ours(docker_client) == before
+
+
 def test_container_with_shared_memory_left_in_it_is_not_used_again(
     pool: Pool, docker_client: docker.DockerClient
 ) -> None:

@@ -54,8 +54,11 @@ class Plugin:
         else:
             self.recorder.channel.send(k="alive")
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, session: Any, config: Any, items: list[Any]) -> None:
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, session: Any, config: Any, items: list[Any]) -> Any:
+        outcome = yield  # whatever others put last comes before us all the same
+        if outcome.excinfo is not None:
+            return
         if self.point is not None:
             self.point.reach("end of collection")
         items[:] = self.selection.arrange(items, lambda item: item.nodeid)
