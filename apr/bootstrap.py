@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from apr.core.errors import StoreError
-from apr.core.ports import Generator
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from apr.core.errors import BadInputError, StoreError
+from apr.core.model import Purse, ReplyStore
+from apr.core.ports import Generator, RepairContext
+from apr.repair import Proposer
+from apr.search.reward import MixedReward, TestReward
 from apr.service import Service
-from apr.settings import AppSettings, RunSettings
+from apr.settings import AppSettings, ModelSettings, RunSettings
 from apr.storage.engine import make_engine
 from apr.storage.migrate import ensure_schema
+from apr.storage.replies import SqlReplyStore
 from apr.storage.store import SqlRunStore
+
+if TYPE_CHECKING:
+    from apr.generation.prompt.settings import PromptSettings
+    from apr.llm.endpoint import Endpoint
 
 
 def bootstrap(settings: AppSettings | None = None) -> Service:
@@ -27,14 +40,83 @@ def bootstrap(settings: AppSettings | None = None) -> Service:
             ) from error
     engine = make_engine(settings.store_url)
     ensure_schema(engine)
-    return Service(SqlRunStore(engine), make_generator)
+    return Service(SqlRunStore(engine), partial(open_proposer, SqlReplyStore(engine)))
 
 
-def make_generator(settings: RunSettings) -> Generator:
-    """The generator that a run asks for."""
+@contextmanager
+def open_proposer(
+    replies: ReplyStore, settings: RunSettings, context: RepairContext, purse: Purse
+) -> Iterator[Proposer]:
+    """The generator and the evaluator that a run asks for; a model is not asked twice.
+
+    Raises:
+        BadInputError: when the settings name no usable model, or a cap on the money of one
+            whose price is unknown.
+    """
+    tests = TestReward()
+    if settings.generator == "template":
+        yield Proposer(make_template_generator(), tests)
+        return
+    chosen = settings.llm
+    if chosen is None:
+        raise BadInputError("the generator llm needs a model: name one with --model")
+    from apr.generation.prompt.generator import PromptGenerator
+    from apr.generation.prompt.judge import ModelJudge
+    from apr.llm.cache import CachingClient
+    from apr.llm.client import OpenAIClient
+
+    with OpenAIClient(make_endpoint(chosen, purse), purse, context.seed) as asked:
+        client = CachingClient(asked, replies, chosen.base_url or "")
+        generator = PromptGenerator(client, make_prompt_settings(chosen))
+        judge = ModelJudge(client, context, generator.answers)
+        yield Proposer(generator, MixedReward(tests, judge, chosen.judge_weight))
+
+
+def make_template_generator() -> Generator:
+    """The generator that needs no model."""
     # Imported here because the syntax-tree libraries are slow to load.
     from apr.generation.template.generator import TemplateGenerator
     from apr.generation.template.python.language import PythonLanguage
     from apr.generation.template.treesitter import LANGUAGES
 
     return TemplateGenerator((PythonLanguage(), *LANGUAGES))
+
+
+def make_endpoint(chosen: ModelSettings, purse: Purse) -> Endpoint:
+    """Where the model is asked; a server with an address of its own is free unless priced."""
+    from apr.llm.endpoint import Endpoint
+    from apr.llm.prices import FREE, LIST_PRICES, Price, price_of
+
+    if chosen.price is not None:
+        price: Price | None = Price(*chosen.price)
+    else:
+        price = price_of(chosen.model, LIST_PRICES) if chosen.base_url is None else FREE
+    if price is None and purse.caps_money:
+        raise BadInputError(
+            f"the price of {chosen.model} is unknown, so money cannot be capped: give --price"
+        )
+    return Endpoint(
+        model=chosen.model,
+        base_url=chosen.base_url,
+        api_key_env=chosen.api_key_env,
+        price=price,
+        concurrency=chosen.concurrency,
+        requests_per_minute=chosen.requests_per_minute,
+        tokens_per_minute=chosen.tokens_per_minute,
+        timeout_s=chosen.timeout_s,
+        stream=chosen.stream,
+    )
+
+
+def make_prompt_settings(chosen: ModelSettings) -> PromptSettings:
+    """How the model is asked."""
+    from apr.generation.prompt.settings import AnswerFormat, PromptSettings
+
+    return PromptSettings(
+        answer_format=AnswerFormat(chosen.answer_format),
+        prompt_tokens=chosen.prompt_tokens,
+        answer_tokens=chosen.answer_tokens,
+        feedback=chosen.feedback,
+        reasoning=chosen.reasoning,
+        temperature=chosen.temperature,
+    )

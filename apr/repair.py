@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -11,16 +12,16 @@ from apr.core.bug import Bug, RunnerKind
 from apr.core.candidate import patch_from_diff
 from apr.core.diff import FileChange
 from apr.core.errors import PatchDoesNotApplyError
+from apr.core.model import Purse
 from apr.core.oracle import Oracle
 from apr.core.patch import Patch, render_diff
-from apr.core.ports import Generator, OutcomeStore, PatchValidator, RepairContext
+from apr.core.ports import Evaluator, Generator, OutcomeStore, PatchValidator, RepairContext
 from apr.core.report import Baseline, Stage, ValidationReport, Verdict
 from apr.core.run import Budget, RankedPatch, Usage
 from apr.core.tree import SearchNode, SearchTree
 from apr.search.budget import BudgetMeter
 from apr.search.loop import SearchObserver, SearchResult, StopReason, search
-from apr.search.reward import TestReward
-from apr.search.settings import Policy, SearchSettings
+from apr.search.settings import APRMCTS, Policy, SearchSettings
 from apr.settings import RunSettings
 from apr.subject import PreparedSubject
 from apr.suspects import Relocation, rank_suspects
@@ -36,7 +37,17 @@ from validation.sandbox.policy import SandboxPolicy
 from validation.validator import StagedValidator
 from validation.workspace import SourceTree
 
-MakeGenerator = Callable[[RunSettings], Generator]
+
+@dataclass(frozen=True, slots=True)
+class Proposer:
+    """Who proposes patches in a run, and who says what they are worth."""
+
+    generator: Generator
+    evaluator: Evaluator
+
+
+OpenProposer = Callable[[RunSettings, RepairContext, Purse], AbstractContextManager[Proposer]]
+"""Makes the proposer of a run, which spends what the run's purse allows."""
 
 
 class Notify(Protocol):
@@ -113,7 +124,7 @@ def repair(
     settings: RunSettings,
     budget: Budget,
     seed: int,
-    generator: Generator,
+    open_proposer: OpenProposer,
     known: Known,
     observer: SearchObserver,
     notify: Notify,
@@ -136,14 +147,17 @@ def repair(
         relocate=Relocation(subject.sources, settings, oracle),
     )
     meter = BudgetMeter(budget, time.monotonic, known.usage)
-    with open_validator(subject, oracle, settings, notify) as validator:
+    with (
+        open_proposer(settings, context, meter) as proposer,
+        open_validator(subject, oracle, settings, notify) as validator,
+    ):
         if oracle.staging is None:
             remember(replace(oracle, staging=validator.staging))
         result = search(
             context,
-            generator,
+            proposer.generator,
             Confirming(reusing(validator, subject, settings, outcomes), notify),
-            TestReward(),
+            proposer.evaluator,
             search_settings(settings),
             meter,
             seed=seed,
@@ -256,9 +270,12 @@ def reusing(
 
 def search_settings(settings: RunSettings) -> SearchSettings:
     """The part of a run's settings that steers the search."""
-    return SearchSettings(
+    shape = APRMCTS if settings.preset == "aprmcts" else SearchSettings()
+    return replace(
+        shape,
         policy=Policy(settings.policy),
-        batch=settings.batch,
+        batch=settings.batch or shape.batch,
+        parallel=settings.parallel,
         max_depth=settings.max_depth,
         plausible_wanted=settings.patches,
     )

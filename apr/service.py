@@ -22,7 +22,7 @@ from apr.core.ports import RunStore
 from apr.core.report import Baseline, ValidationReport
 from apr.core.run import Budget, RepairRun, RunStatus, Usage
 from apr.core.tree import SearchTree
-from apr.repair import Known, MakeGenerator, Notify, Repair, judge_diffs, measure_oracle, repair
+from apr.repair import Known, Notify, OpenProposer, Repair, judge_diffs, measure_oracle, repair
 from apr.search.loop import SearchStep, StopReason
 from apr.settings import RunSettings
 from apr.storage.oracle import decode_oracle, encode_oracle
@@ -56,11 +56,11 @@ class Service:
     def __init__(
         self,
         store: RunStore,
-        make_generator: MakeGenerator,
+        open_proposer: OpenProposer,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.store = store
-        self._make_generator = make_generator
+        self._open_proposer = open_proposer
         self._clock = clock
 
     def submit_run(self, bug: Bug, settings: RunSettings, budget: Budget, seed: int) -> RepairRun:
@@ -122,7 +122,7 @@ class Service:
                 settings,
                 run.budget,
                 run.seed,
-                self._make_generator(settings),
+                self._open_proposer,
                 known,
                 _Saver(self.store, run, notify),
                 notify,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SandboxName = Literal["auto", "docker", "bubblewrap", "process"]
-PolicyName = Literal["mcts", "enumerate"]
+PolicyName = Literal["mcts", "enumerate", "breadth-first", "trial-and-error"]
 
 
 def default_data_dir() -> Path:
@@ -48,13 +48,70 @@ class AppSettings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'apr.db'}"
 
 
+class ModelSettings(BaseModel):
+    """Which language model proposes patches, and how it is asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    """The model's name, as its server knows it."""
+
+    base_url: str | None = None
+    """Address of an OpenAI-compatible server; None: the vendor's own."""
+
+    api_key_env: str = "OPENAI_API_KEY"
+    """Environment variable with the key; the key itself is stored nowhere."""
+
+    price: tuple[float, float] | None = None
+    """US dollars for a million tokens of prompt and of answer; None: the list price, if known."""
+
+    temperature: float = Field(default=0.95, ge=0, le=2)
+    """Temperature of the answers; 0.95 as in APRMCTS."""
+
+    prompt_tokens: int = Field(default=4000, ge=200)
+    """Size of a prompt; what is least needed is left out."""
+
+    answer_tokens: int = Field(default=1500, ge=16)
+    """Size of an answer."""
+
+    answer_format: Literal["function", "search-replace", "diff"] = "function"
+    """The form in which the model is asked to answer; all forms are understood."""
+
+    feedback: bool = True
+    """Whether a refinement shows what was tried and what its tests said."""
+
+    reasoning: bool = True
+    """Whether the model is asked to explain the fault first."""
+
+    judge_weight: float = Field(default=0.0, ge=0, le=1)
+    """Weight of the model's own judgement in the reward; the tests have the rest."""
+
+    concurrency: int = Field(default=8, ge=1)
+    """Requests under way at once."""
+
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    """Rate limit of the endpoint."""
+
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    """Rate limit of the endpoint, prompts and answers together."""
+
+    timeout_s: float = Field(default=300.0, gt=0)
+    """Seconds without a word after which a request is given up."""
+
+    stream: bool = False
+    """Whether answers are streamed, so that a stalled server is noticed early."""
+
+
 class RunSettings(BaseModel):
     """What one run does; stored with the run, and enough to repeat it with the same seed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    generator: Literal["template"] = "template"
+    generator: Literal["template", "llm"] = "template"
     """Who proposes patches."""
+
+    llm: ModelSettings | None = None
+    """The language model, when it is the generator."""
 
     formula: str = "ochiai"
     """Spectrum formula of the fault localization."""
@@ -107,10 +164,16 @@ class RunSettings(BaseModel):
     """Kinds of capability that a patch may newly reach for; `validation.integrity` names them."""
 
     policy: PolicyName = "mcts"
-    """Tree search, or plain enumeration of the generator's ranking."""
+    """Tree search, or one of the controls without a tree."""
 
-    batch: int = Field(default=8, ge=1)
-    """Proposals per expansion."""
+    preset: Literal["ranked", "aprmcts"] = "ranked"
+    """The shape of the tree: for long ranked lists, or as published for language models."""
+
+    parallel: int = Field(default=1, ge=1)
+    """Nodes expanded side by side, under virtual loss."""
+
+    batch: int | None = Field(default=None, ge=1)
+    """Proposals per expansion; None: 8, or 3 as in APRMCTS."""
 
     max_depth: int | None = Field(default=3, ge=1)
     """The most edits on top of each other; None: no limit."""

@@ -31,7 +31,7 @@ from typing import Any, TextIO
 
 from throughput_usual import FreshContainers, Judged, address
 
-from apr.bootstrap import make_generator
+from apr.bootstrap import make_template_generator
 from apr.core.bug import Bug, RunnerKind, TestCommand, TestId
 from apr.core.oracle import Oracle
 from apr.core.patch import Patch, render_diff
@@ -229,7 +229,7 @@ def propose(pool: Pool, count: int) -> Sequence[Patch]:
         pool.bug, subject.sources, oracle.locations, oracle.baseline.failing, subject.test_sources
     )
     root = SearchNode(0, None, Patch())
-    proposals = make_generator(RunSettings()).propose(context, root, count)
+    proposals = make_template_generator().propose(context, root, count)
     return [proposal.patch for proposal in proposals]
 
 

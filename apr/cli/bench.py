@@ -14,13 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from apr.cli import options as o
+from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
+from apr.cli.model_options import ModelOptions
 from apr.cli.output import emit, emit_json, emit_rich, err_console
 from apr.cli.progress import reporting
 from apr.cli.request import make_settings, open_service
 from apr.cli.text import count, duration, one_line
 from apr.core.errors import BadInputError
-from apr.core.run import Budget
 from validation.temporary import temporary_folder
 
 if TYPE_CHECKING:
@@ -64,106 +65,71 @@ BenchFormatOption = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class BenchRequest:
+class BenchOptions:
     """What all benchmarks are asked alike."""
 
-    candidates: int
-    seconds: float
-    seed: int
-    policy: o.Policy
-    test_timeout: float
-    sandbox: o.Sandbox
-    jobs: int | None
-    output: Path | None
-    redo: bool
-    form: BenchFormat
-    quiet: bool
+    candidates: o.CandidatesOption = None
+    seconds: BenchSecondsOption = 120.0
+    seed: o.SeedOption = 0
+    policy: o.PolicyOption = o.Policy.MCTS
+    test_timeout: o.TestTimeoutOption = 30.0
+    sandbox: o.SandboxOption = o.Sandbox.AUTO
+    jobs: o.JobsOption = None
+    only: OnlyOption = None
+    output: DirectoryOption = None
+    redo: RedoOption = False
+    form: BenchFormatOption = BenchFormat.TEXT
+    quiet: o.QuietOption = False
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The bugs asked for; None: all."""
+        return tuple(self.only) if self.only else None
 
 
 @app.command("quixbugs")
+@grouped
 def quixbugs(
     root: Annotated[Path, typer.Option("--root", metavar="DIR", help="A checkout of QuixBugs.")],
-    candidates: o.CandidatesOption = 2000,
-    seconds: BenchSecondsOption = 120.0,
-    seed: o.SeedOption = 0,
-    policy: o.PolicyOption = o.Policy.MCTS,
-    test_timeout: o.TestTimeoutOption = 30.0,
-    sandbox: o.SandboxOption = o.Sandbox.AUTO,
-    jobs: o.JobsOption = None,
-    only: OnlyOption = None,
-    output: DirectoryOption = None,
-    redo: RedoOption = False,
-    form: BenchFormatOption = BenchFormat.TEXT,
-    quiet: o.QuietOption = False,
+    options: BenchOptions,
+    language_model: ModelOptions,
 ) -> None:
     """Repair QuixBugs' 40 Python programs (Lin et al. 2017), from a checkout of it."""
-    names = tuple(only) if only else None
-    request = BenchRequest(
-        candidates,
-        seconds,
-        seed,
-        policy,
-        test_timeout,
-        sandbox,
-        jobs,
-        output,
-        redo,
-        form,
-        quiet,
-    )
 
     def load(work: Path) -> Dataset:
         from apr.datasets import quixbugs as dataset
 
-        return dataset.load(root, work, names)
+        return dataset.load(root, work, options.names)
 
-    run_benchmark("quixbugs", load, request)
+    run_benchmark("quixbugs", load, options, language_model)
 
 
 @app.command("humanevalfix")
+@grouped
 def humanevalfix(
     data: Annotated[Path, typer.Option("--data", metavar="FILE", help="A JSON-lines file of it.")],
+    options: BenchOptions,
+    language_model: ModelOptions,
     language: Annotated[
         str, typer.Option("--language", metavar="NAME", help="The programs' language.")
     ] = "python",
-    candidates: o.CandidatesOption = 2000,
-    seconds: BenchSecondsOption = 120.0,
-    seed: o.SeedOption = 0,
-    policy: o.PolicyOption = o.Policy.MCTS,
-    test_timeout: o.TestTimeoutOption = 30.0,
-    sandbox: o.SandboxOption = o.Sandbox.AUTO,
-    jobs: o.JobsOption = None,
-    only: OnlyOption = None,
-    output: DirectoryOption = None,
-    redo: RedoOption = False,
-    form: BenchFormatOption = BenchFormat.TEXT,
-    quiet: o.QuietOption = False,
 ) -> None:
     """Repair HumanEvalFix's programs (Muennighoff et al. 2023), from its published file."""
-    names = tuple(only) if only else None
-    request = BenchRequest(
-        candidates,
-        seconds,
-        seed,
-        policy,
-        test_timeout,
-        sandbox,
-        jobs,
-        output,
-        redo,
-        form,
-        quiet,
-    )
 
     def load(work: Path) -> Dataset:
         from apr.datasets import humanevalfix as dataset
 
-        return dataset.load(data, work, names, language)
+        return dataset.load(data, work, options.names, language)
 
-    run_benchmark("humanevalfix", load, request)
+    run_benchmark("humanevalfix", load, options, language_model)
 
 
-def run_benchmark(name: str, load: Callable[[Path], Dataset], request: BenchRequest) -> None:
+def run_benchmark(
+    name: str,
+    load: Callable[[Path], Dataset],
+    request: BenchOptions,
+    language_model: ModelOptions,
+) -> None:
     """Run what has no record yet, then print the records of every bug asked for."""
     from apr.cli.benchmark import Protocol, RecordFile
 
@@ -174,9 +140,11 @@ def run_benchmark(name: str, load: Callable[[Path], Dataset], request: BenchRequ
         jobs=request.jobs,
         policy=request.policy.value,
         test_timeout_s=request.test_timeout,
+        **language_model.settings(),
         cache=False,  # what an earlier benchmark has found out must not speed up this one
     )
-    protocol = Protocol(settings, Budget(request.candidates, request.seconds), request.seed)
+    budget = language_model.budget(request.candidates, request.seconds)
+    protocol = Protocol(settings, budget, request.seed)
     with ExitStack() as stack:
         if request.output is None:
             work = stack.enter_context(temporary_folder("bench"))
@@ -191,7 +159,7 @@ def run_benchmark(name: str, load: Callable[[Path], Dataset], request: BenchRequ
 
 
 def _run_missing(
-    dataset: Dataset, protocol: Protocol, records: RecordFile, request: BenchRequest
+    dataset: Dataset, protocol: Protocol, records: RecordFile, request: BenchOptions
 ) -> None:
     from apr.cli.benchmark import run_bug
 

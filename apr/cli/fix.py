@@ -10,16 +10,19 @@ import typer
 from apr.cli import options as o
 from apr.cli.apply import apply_patch, check_writable
 from apr.cli.execution import choose_format, execute, exit_code, report
+from apr.cli.groups import grouped
 from apr.cli.images import choose_image, make_ready
+from apr.cli.model_options import ModelOptions
 from apr.cli.output import PatchFormat, check_output, err_console
 from apr.cli.request import SubjectRequest, make_bug, make_settings, open_service
 from apr.cli.text import one_line
-from apr.core.run import Budget, RepairRun
+from apr.core.run import RepairRun
 
 if TYPE_CHECKING:
     from apr.service import Service
 
 
+@grouped
 def fix(
     path: o.PathArgument,
     test: o.TestOption = None,
@@ -37,7 +40,7 @@ def fix(
     issue: o.IssueOption = None,
     formula: o.FormulaOption = "ochiai",
     policy: o.PolicyOption = o.Policy.MCTS,
-    candidates: o.CandidatesOption = 2000,
+    candidates: o.CandidatesOption = None,
     seconds: o.SecondsOption = None,
     patches: o.PatchesOption = 1,
     max_depth: o.MaxDepthOption = 3,
@@ -54,6 +57,8 @@ def fix(
     apply: o.ApplyOption = False,
     quiet: o.QuietOption = False,
     name: o.NameOption = None,
+    *,
+    language_model: ModelOptions,
 ) -> None:
     """Repair the bug that a failing test shows.
 
@@ -86,10 +91,12 @@ def fix(
         policy=policy.value,
         max_depth=max_depth,
         patches=patches,
+        **language_model.settings(),
     )
+    budget = language_model.budget(candidates, seconds)
     make_ready(request, bug, quiet=quiet)
     service = open_service()
-    submitted = service.submit_run(bug, settings, Budget(candidates, seconds), seed)
+    submitted = service.submit_run(bug, settings, budget, seed)
     run = execute(service, submitted.id, quiet=quiet)
     _finish(service, run, chosen, output, apply=apply, quiet=quiet)
 

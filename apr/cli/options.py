@@ -27,6 +27,8 @@ class Policy(StrEnum):
 
     MCTS = "mcts"
     ENUMERATE = "enumerate"
+    BREADTH_FIRST = "breadth-first"
+    TRIAL_AND_ERROR = "trial-and-error"
 
 
 PathArgument = Annotated[
@@ -213,13 +215,13 @@ JobsOption = Annotated[
     ),
 ]
 CandidatesOption = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--candidates",
         metavar="N",
         min=1,
         rich_help_panel=SEARCH,
-        help="Give up after so many candidate patches.",
+        help="Give up after so many candidate patches. Default: 2000, or 32 from a model.",
     ),
 ]
 SeedOption = Annotated[
@@ -235,7 +237,7 @@ SeedOption = Annotated[
 PolicyOption = Annotated[
     Policy,
     typer.Option(
-        "--policy", rich_help_panel=SEARCH, help="Tree search, or the generator's ranking alone."
+        "--policy", rich_help_panel=SEARCH, help="Tree search, or a search without rewards."
     ),
 ]
 FormatOption = Annotated[

@@ -69,3 +69,11 @@ class BudgetExhaustedError(AprError):
 
 class LeaseLostError(AprError):
     """Another process owns this run now."""
+
+
+class ModelError(EnvironmentUnusableError):
+    """A model's endpoint gives no usable reply."""
+
+
+class PromptTooLongError(ModelError):
+    """A prompt does not fit into the model's context."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from apr.core.bug import Bug
 from apr.core.location import SuspiciousLocation
@@ -61,6 +61,19 @@ class Generator(Protocol):
         ...
 
 
+@runtime_checkable
+class ConcurrentGenerator(Protocol):
+    """A generator that answers for several parents at once, as one that asks a server can."""
+
+    def propose(self, context: RepairContext, parent: SearchNode, n: int) -> Sequence[Proposal]: ...
+
+    def propose_many(
+        self, context: RepairContext, wants: Sequence[tuple[SearchNode, int]]
+    ) -> Sequence[Sequence[Proposal]]:
+        """What `propose` would answer to each (parent, n) in turn."""
+        ...
+
+
 class PatchValidator(Protocol):
     """Judges patches against the baseline's oracle, several at a time."""
 
@@ -89,6 +102,17 @@ class Evaluator(Protocol):
     """Turns a validated patch into a reward in [-1, 1] for back-propagation."""
 
     def reward(self, node: SearchNode, parent: SearchNode) -> float: ...
+
+
+@runtime_checkable
+class ConcurrentEvaluator(Protocol):
+    """An evaluator that values several patches at once, as one that asks a server can."""
+
+    def reward(self, node: SearchNode, parent: SearchNode) -> float: ...
+
+    def rewards(self, pairs: Sequence[tuple[SearchNode, SearchNode]]) -> Sequence[float]:
+        """What `reward` would answer to each (node, parent)."""
+        ...
 
 
 class FaultLocalizer(Protocol):

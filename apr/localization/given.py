@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from apr.core.errors import BadInputError
 from apr.core.location import Location, SuspiciousLocation
 from apr.core.patch import split_lines
-from apr.localization.functions import Function
-from apr.localization.statements import Statement, index_source
+from apr.source.functions import Function
+from apr.source.statements import Statement, index_source
 
 GIVEN = "given"
 

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from apr.core.location import Location, SuspiciousLocation
 from apr.core.patch import split_lines
 from apr.core.report import TestResult
-from apr.localization.statements import index_source
+from apr.source.statements import index_source
 
 TEST_NAME = "test-name"
 _BASE = 0.1

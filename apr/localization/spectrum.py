@@ -21,7 +21,7 @@ from apr.core.location import Location, SuspiciousLocation
 from apr.core.report import TestOutcome
 from apr.core.scope import is_configuration_path, is_test_path
 from apr.localization.formulas import FORMULAS, Formula, Spectrum, canonical_name
-from apr.localization.statements import SourceIndex, Statement, index_source
+from apr.source.statements import SourceIndex, Statement, index_source
 
 IMPORT_WEIGHT = 0.5
 

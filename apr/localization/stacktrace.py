@@ -14,8 +14,8 @@ from dataclasses import replace
 from apr.core.location import Location, SuspiciousLocation
 from apr.core.report import Frame, TestResult
 from apr.core.scope import is_test_path
-from apr.localization.statements import SourceIndex, index_source
 from apr.localization.traces import parse_trace
+from apr.source.statements import SourceIndex, index_source
 
 STACK_TRACE = "stack-trace"
 EVIDENCE_WEIGHT = 0.1

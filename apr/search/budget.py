@@ -34,6 +34,11 @@ class BudgetMeter:
         return replace(self._spent, seconds=self._spent.seconds + elapsed)
 
     @property
+    def caps_money(self) -> bool:
+        """Whether there is a limit in dollars."""
+        return self.budget.cost_usd is not None
+
+    @property
     def is_out_of_time(self) -> bool:
         """The seconds have run out."""
         limit = self.budget.seconds

@@ -34,6 +34,7 @@ CLOSED = -math.inf
 """The best open reward of a subtree in which no node can be expanded."""
 
 _EPSILON = 1e-9
+_WITHOUT_TREE = frozenset({Policy.BREADTH_FIRST, Policy.TRIAL_AND_ERROR})
 _FINAL = frozenset({Verdict.PLAUSIBLE, Verdict.TAMPERED, Verdict.DOES_NOT_APPLY})
 
 
@@ -47,6 +48,7 @@ class _Arms:
     stale: int = 0  # answers in a row without an unseen patch
     refined: int = 0  # candidates below children that were improving at the time
     patient: int = 0  # the node's other candidates
+    held: int = 0  # expansions of this node that are under way
     improving: dict[int, None] = field(default_factory=dict)
     waiting: list[tuple[int, float, int]] = field(default_factory=list)  # a heap of _key()
 
@@ -66,12 +68,54 @@ class Frontier:
 
     def select(self) -> int | None:
         """The node to expand next, walking down from the root; None when no node can be."""
+        if self._settings.policy in _WITHOUT_TREE:
+            return self._select_in_order()
         if self._arms[ROOT].best == CLOSED:
             return None
         current = ROOT
         while (child := self._choose(self._tree.nodes[current])) is not None:
             current = child
         return current
+
+    def _select_in_order(self) -> int | None:
+        """By age alone; a node that was expanded before comes only after all others."""
+        newest_first = self._settings.policy is Policy.TRIAL_AND_ERROR
+        nodes = reversed(self._tree.nodes) if newest_first else self._tree.nodes
+        again = None
+        for node in nodes:
+            if self._is_expandable(node):
+                arms = self._arms[node.id]
+                if not arms.own_calls + arms.held:
+                    return node.id
+                again = node.id if again is None else again
+        return again
+
+    def select_round(self) -> list[int]:
+        """At most `parallel` nodes to expand side by side, by selection under virtual loss.
+
+        A node is in the list twice when even so nothing else is worth it. The statistics are the
+        same afterwards as before.
+        """
+        chosen: list[int] = []
+        while len(chosen) < self._settings.parallel and (node_id := self.select()) is not None:
+            chosen.append(node_id)
+            if self._settings.parallel > 1:
+                self._hold(node_id, 1)
+        if self._settings.parallel == 1:
+            return chosen
+        for node_id in reversed(chosen):
+            self._hold(node_id, -1)
+        return chosen
+
+    def _hold(self, node_id: int, sign: int) -> None:
+        """Count an expansion that is under way as a lost visit, or take that back (`sign` -1)."""
+        self._arms[node_id].held += sign
+        for node in self._tree.path_to_root(node_id):
+            node.visits += sign
+            node.total_value -= sign * self._settings.virtual_loss
+            below = (self._arms[child].best for child in node.children)
+            self._arms[node.id].best = max(self._own_best(node), *below, CLOSED)
+            self._sort_in(node)
 
     def note_expansion(self, node_id: int, added: Sequence[int]) -> None:
         """Take in that `node_id` was expanded and that the nodes `added` came of it."""
@@ -99,7 +143,7 @@ class Frontier:
             return False
         if settings.max_depth is not None and node.depth >= settings.max_depth:
             return False
-        if settings.widening is Widening.ONCE and arms.own_calls:
+        if settings.widening is Widening.ONCE and arms.own_calls + arms.held:
             return False
         return node.report is None or node.report.verdict not in _FINAL
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +12,20 @@ from typing import Protocol
 
 from apr.core.errors import BudgetExhaustedError
 from apr.core.patch import Patch
-from apr.core.ports import Evaluator, Generator, PatchValidator, Proposal, RepairContext
+from apr.core.ports import (
+    ConcurrentGenerator,
+    Evaluator,
+    Generator,
+    PatchValidator,
+    Proposal,
+    RepairContext,
+)
 from apr.core.report import ValidationReport
 from apr.core.run import Usage
 from apr.core.tree import ROOT, SearchNode, SearchTree
 from apr.search.budget import BudgetMeter
 from apr.search.frontier import Frontier
+from apr.search.reward import reward_all
 from apr.search.settings import Backpropagation, SearchSettings
 from apr.search.uct import backpropagate_blend, backpropagate_mean
 
@@ -128,47 +137,68 @@ class _Search:
         return not self.is_replaying and self.budget.is_out_of_time
 
     def _step(self) -> StopReason | None:
-        selected = self.frontier.select()
-        if selected is None:
+        parents = [self.tree.nodes[node_id] for node_id in self.frontier.select_round()]
+        if not parents:
             return StopReason.EXHAUSTED
-        parent = self.tree.nodes[selected]
-        fresh = self._expand(parent)
-        self.is_replaying = self.is_replaying and all(digest in self.known for digest in fresh)
+        fresh = self._expand(parents)
+        digests = [digest for proposals in fresh for digest in proposals]
+        self.is_replaying = self.is_replaying and all(digest in self.known for digest in digests)
         if self._is_out_of_time():
             return StopReason.SECONDS
-        added = self._evaluate(parent, fresh)
-        self._backpropagate(parent, added)
-        self.frontier.note_expansion(parent.id, [node.id for node in added])
-        return self._notify(added, tuple(self.tree.path_to_root(parent.id)))
+        reports = self._reports({d: p for proposals in fresh for d, p in proposals.items()})
+        families = self._judge(parents, fresh, reports)
+        for parent, added in zip(parents, families, strict=True):
+            for node in added:
+                self.tree.add(node)
+            self._backpropagate(parent, added)
+            self.frontier.note_expansion(parent.id, [node.id for node in added])
+        self.seen.update(digests)
+        self.plausible.extend(
+            node.id
+            for node in itertools.chain(*families)
+            if reports[node.patch.digest].is_plausible
+        )
+        changed = {n.id: n for parent in parents for n in self.tree.path_to_root(parent.id)}
+        return self._notify(tuple(itertools.chain(*families)), tuple(changed.values()))
 
-    def _expand(self, parent: SearchNode) -> dict[str, Proposal]:
-        """The next proposals that are in no node yet, by digest, best first."""
-        wanted = self.budget.affordable_candidates(self.settings.batch)
-        proposals = self.generator.propose(self.context, parent, wanted)[:wanted]
-        parent.exhausted = not proposals
-        fresh: dict[str, Proposal] = {}
-        for proposal in proposals:
-            digest = proposal.patch.digest
-            if digest not in self.seen:
-                fresh.setdefault(digest, proposal)
-        return fresh
+    def _expand(self, parents: Sequence[SearchNode]) -> list[dict[str, Proposal]]:
+        """For each parent the next proposals that are in no node yet, by digest, best first."""
+        seen = set(self.seen)
+        expanded: list[dict[str, Proposal]] = []
+        left = self.budget.affordable_candidates(self.settings.batch * len(parents))
+        wants = share_out(left, len(parents), self.settings.batch)
+        answers = propose_all(self.generator, self.context, list(zip(parents, wants, strict=True)))
+        for parent, wanted, answer in zip(parents, wants, answers, strict=True):
+            proposals = answer[:wanted]
+            parent.exhausted = wanted > 0 and not proposals
+            fresh = {}
+            for proposal in proposals:
+                if proposal.patch.digest not in seen:
+                    fresh[proposal.patch.digest] = proposal
+                    seen.add(proposal.patch.digest)
+            expanded.append(fresh)
+        return expanded
 
-    def _evaluate(
-        self, parent: SearchNode, fresh: Mapping[str, Proposal]
-    ) -> tuple[SearchNode, ...]:
-        """Validate what is not known, and add a rewarded node for each proposal, in order."""
-        reports = self._reports(fresh)
-        added = [
-            _make_node(node_id, parent, proposal, reports[digest])
-            for node_id, (digest, proposal) in enumerate(fresh.items(), len(self.tree))
-        ]
-        for node in added:
-            node.reward = self.evaluator.reward(node, parent)
-        for node in added:
-            self.tree.add(node)
-        self.seen.update(fresh)
-        self.plausible.extend(node.id for node in added if reports[node.patch.digest].is_plausible)
-        return tuple(added)
+    def _judge(
+        self,
+        parents: Sequence[SearchNode],
+        fresh: Sequence[Mapping[str, Proposal]],
+        reports: Mapping[str, ValidationReport],
+    ) -> list[list[SearchNode]]:
+        """A rewarded node for each proposal, by parent, still outside the tree."""
+        pairs: list[tuple[SearchNode, SearchNode]] = []
+        families: list[list[SearchNode]] = []
+        for parent, proposals in zip(parents, fresh, strict=True):
+            start = len(self.tree) + len(pairs)
+            family = [
+                _make_node(node_id, parent, proposal, reports[digest])
+                for node_id, (digest, proposal) in enumerate(proposals.items(), start)
+            ]
+            families.append(family)
+            pairs.extend((node, parent) for node in family)
+        for (node, _), reward in zip(pairs, reward_all(self.evaluator, pairs), strict=True):
+            node.reward = reward
+        return families
 
     def _reports(self, fresh: Mapping[str, Proposal]) -> Mapping[str, ValidationReport]:
         reports = {digest: self.known[digest] for digest in fresh if digest in self.known}
@@ -196,6 +226,27 @@ class _Search:
             return None
         step = SearchStep(self.tree, added, changed, self.budget.usage)
         return None if self.observer(step) else StopReason.CANCELLED
+
+
+def share_out(total: int, parts: int, most: int) -> list[int]:
+    """`total` candidates for `parts` parents, at most `most` each, the first served first."""
+    return [max(0, min(most, total - part * most)) for part in range(parts)]
+
+
+def propose_all(
+    generator: Generator, context: RepairContext, wants: Sequence[tuple[SearchNode, int]]
+) -> list[Sequence[Proposal]]:
+    """The proposals for each (parent, number), side by side where the generator can do that."""
+    if isinstance(generator, ConcurrentGenerator) and len(wants) > 1:
+        return list(generator.propose_many(context, wants))
+    answers: list[Sequence[Proposal]] = []
+    spent: set[int] = set()  # a parent may be in one round more than once
+    for parent, n in wants:
+        ask = n > 0 and parent.id not in spent
+        answers.append(generator.propose(context, parent, n) if ask else [])
+        if not answers[-1]:
+            spent.add(parent.id)
+    return answers
 
 
 def _make_node(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from apr.core.ports import Evaluator
+from apr.core.ports import ConcurrentEvaluator, Evaluator
 from apr.core.report import ValidationReport, Verdict
 from apr.core.tree import SearchNode
 
@@ -93,8 +94,24 @@ class MixedReward:
 
     def reward(self, node: SearchNode, parent: SearchNode) -> float:
         """The weighted mean, or the tests' reward alone where their verdict is final."""
-        tested = self.tests.reward(node, parent)
-        if node.report is None or node.report.verdict not in _GRADED:
+        return self.rewards([(node, parent)])[0]
+
+    def rewards(self, pairs: Sequence[tuple[SearchNode, SearchNode]]) -> list[float]:
+        """See `ConcurrentEvaluator.rewards`."""
+        tested = [self.tests.reward(node, parent) for node, parent in pairs]
+        if self.judge_weight == 0.0:
             return tested
-        judged = self.judge.reward(node, parent)
-        return (1.0 - self.judge_weight) * tested + self.judge_weight * judged
+        open_ = [i for i, (n, _) in enumerate(pairs) if n.report and n.report.verdict in _GRADED]
+        judged = reward_all(self.judge, [pairs[i] for i in open_])
+        for i, opinion in zip(open_, judged, strict=True):
+            tested[i] = (1.0 - self.judge_weight) * tested[i] + self.judge_weight * opinion
+        return tested
+
+
+def reward_all(
+    evaluator: Evaluator, pairs: Sequence[tuple[SearchNode, SearchNode]]
+) -> Sequence[float]:
+    """The reward of each (node, parent), side by side where the evaluator can do that."""
+    if isinstance(evaluator, ConcurrentEvaluator):
+        return evaluator.rewards(pairs)
+    return [evaluator.reward(node, parent) for node, parent in pairs]

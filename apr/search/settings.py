@@ -12,6 +12,8 @@ class Policy(StrEnum):
 
     MCTS = "mcts"
     ENUMERATE = "enumerate"  # the generator's ranking alone: the control of every comparison
+    BREADTH_FIRST = "breadth-first"  # every node once, the oldest first
+    TRIAL_AND_ERROR = "trial-and-error"  # always on from the newest patch, as ChatRepair does
 
 
 class Widening(StrEnum):
@@ -63,12 +65,17 @@ class SearchSettings:
     """The most refinements in a row, a single edit being 1; None: no limit."""
     plausible_wanted: int | None = 1
     """Stop after the batch with that many plausible patches in the tree; None: never for that."""
+    parallel: int = 1
+    """Nodes expanded side by side in one round; the tree does not depend on which ends first."""
+    virtual_loss: float = 1.0
+    """What an expansion under way counts against its node and the node's ancestors, one visit
+    long, so that the other expansions of its round go elsewhere."""
     patience: int = 50
     """A node counts as exhausted after so many answers in a row without an unseen patch."""
 
     def __post_init__(self) -> None:
-        if self.batch < 1 or self.patience < 1:
-            raise ValueError("batch and patience must be at least 1")
+        if self.batch < 1 or self.patience < 1 or self.parallel < 1:
+            raise ValueError("batch, patience and parallel must be at least 1")
         if not 0.0 <= self.refinement_share < 1.0:
             raise ValueError(f"refinement_share {self.refinement_share} is not in [0, 1)")
         if not 0.0 <= self.spent_refinement_share <= 1.0:

@@ -14,7 +14,7 @@ from sqlalchemy import insert as plain_insert
 from apr.core.report import ValidationReport
 from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Usage
 from apr.core.tree import SearchNode, SearchTree
-from apr.storage import codec, outcomes, rows, rules
+from apr.storage import codec, kept, rows, rules
 from apr.storage.engine import reading, writing
 from apr.storage.tables import (
     ArtifactRow,
@@ -23,6 +23,7 @@ from apr.storage.tables import (
     EventRow,
     LeaseRow,
     NodeRow,
+    OutcomeRow,
     RankedPatchRow,
     RepairRunRow,
     ReportRow,
@@ -47,7 +48,7 @@ class SqlRunStore:
         engine: Engine,
         clock: rules.Clock = rules.utc_now,
         *,
-        outcome_bytes: int = outcomes.MAX_BYTES,
+        outcome_bytes: int = kept.MAX_BYTES,
     ) -> None:
         """`outcome_bytes` bounds the verdicts that are kept for later runs."""
         self._engine = engine
@@ -192,20 +193,17 @@ class SqlRunStore:
 
     def load_outcomes(self, keys: Sequence[str]) -> Mapping[str, ValidationReport]:
         """The verdicts that are known; they count as used now."""
-        with reading(self._engine) as connection:
-            found = outcomes.load_outcomes(connection, keys)
-        if found:
-            with writing(self._engine) as connection:
-                outcomes.touch_outcomes(connection, list(found), self._clock())
-        return found
+        found = kept.load_and_touch(self._engine, OutcomeRow, keys, self._clock())
+        return {key: kept.decode_outcome(document) for key, document in found.items()}
 
     def save_outcomes(self, reports: Mapping[str, ValidationReport]) -> None:
         """Keep verdicts; now and then the bound on all of them is enforced."""
         with writing(self._engine) as connection:
-            outcomes.save_outcomes(connection, reports, self._clock())
+            documents = {key: kept.encode_outcome(report) for key, report in reports.items()}
+            kept.save(connection, OutcomeRow, documents, self._clock())
             self._unchecked_outcomes -= len(reports)
             if self._unchecked_outcomes <= 0:
-                outcomes.evict_outcomes(connection, self._outcome_bytes)
+                kept.evict(connection, OutcomeRow, self._outcome_bytes)
                 self._unchecked_outcomes = OUTCOMES_PER_CHECK
 
     def append_event(self, run_id: str, kind: str, data: Mapping[str, Any]) -> RunEvent:

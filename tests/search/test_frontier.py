@@ -9,7 +9,7 @@ from apr.core.patch import Patch
 from apr.core.report import Stage, ValidationReport, Verdict
 from apr.core.tree import ROOT, SearchNode, SearchTree
 from apr.search.frontier import Frontier
-from apr.search.settings import Formula, SearchSettings, Widening
+from apr.search.settings import APRMCTS, Formula, Policy, SearchSettings, Widening
 
 RANKED = SearchSettings()
 
@@ -84,3 +84,41 @@ def test_waiting_children_come_neutral_then_worse_then_unbuildable_each_by_prior
         tree.nodes[node_id].exhausted = chosen.count(node_id) == 2
         frontier.note_expansion(node_id, [])
     assert chosen == [4, 3, 4, 3, 2, 2, 1, 1]  # 0.3, 0.2, 0.15, 0.1: divisors 1, 2
+
+
+def frozen(tree: SearchTree) -> list[tuple[int, float]]:
+    return [(node.visits, node.total_value) for node in tree.nodes]
+
+
+def test_a_round_spreads_over_the_children_and_leaves_no_trace() -> None:
+    tree = spent_root(child(1, 0.5, 9, 4.5), child(2, 0.3, 6, 2.0), child(3, 0.2, 5, 1), visits=20)
+    settings = replace(RANKED, widening=Widening.PROGRESSIVE, parallel=4)
+    frontier = Frontier(tree, settings, random.Random(0))
+    before, alone = frozen(tree), frontier.select()
+    chosen = frontier.select_round()
+    assert chosen[0] == alone
+    assert set(chosen) == {1, 2, 3}
+    assert len(chosen) == 4
+    assert frozen(tree) == before
+    assert frontier.select() == alone
+
+
+def test_without_virtual_loss_a_round_goes_to_one_place() -> None:
+    tree = spent_root(child(1, 0.5, 90, 45), child(2, 0.3, 60, 20), visits=200)
+    settings = replace(RANKED, widening=Widening.PROGRESSIVE, parallel=3, virtual_loss=-0.5)
+    assert set(Frontier(tree, settings, random.Random(0)).select_round()) == {1}
+
+
+def test_a_node_that_is_expanded_once_is_in_a_round_once() -> None:
+    tree = spent_root(child(1, 0.5, 0, 0), child(2, 0.3, 0, 0), visits=2)
+    frontier = Frontier(tree, replace(APRMCTS, parallel=8), random.Random(0))
+    assert sorted(frontier.select_round()) == [1, 2]
+    assert sorted(frontier.select_round()) == [1, 2], "nothing was expanded in between"
+
+
+def test_the_controls_go_by_age_alone() -> None:
+    tree = spent_root(child(1, 0.9, 0, 0), child(2, -1.0, 0, 0), visits=2)
+    assert selected(tree, replace(APRMCTS, policy=Policy.BREADTH_FIRST)) == 1
+    assert selected(tree, replace(APRMCTS, policy=Policy.TRIAL_AND_ERROR)) == 2
+    tree.nodes[2].exhausted = True
+    assert selected(tree, replace(APRMCTS, policy=Policy.TRIAL_AND_ERROR)) == 1

@@ -24,7 +24,7 @@ from apr.core.tree import ROOT, SearchNode, SearchTree
 from apr.search.budget import BudgetMeter
 from apr.search.loop import SearchObserver, SearchResult, SearchStep, StopReason, search
 from apr.search.reward import TestReward
-from apr.search.settings import APRMCTS, Formula, Policy, SearchSettings, Widening
+from apr.search.settings import APRMCTS, Backpropagation, Formula, Policy, SearchSettings, Widening
 
 Edits = frozenset[int]
 Rule = Callable[[Edits], ValidationReport]
@@ -174,8 +174,14 @@ EVERY_KIND = pytest.mark.parametrize(
         replace(PROGRESSIVE, formula=Formula.UCT),
         APRMCTS,
         replace(RANKED, policy=Policy.ENUMERATE),
+        replace(RANKED, parallel=3),
+        replace(PROGRESSIVE, parallel=4),
+        replace(APRMCTS, parallel=8),
     ],
-    ids=["ranked", "progressive-puct", "progressive-uct", "aprmcts", "enumerate"],
+    ids=[
+        *("ranked", "progressive-puct", "progressive-uct", "aprmcts", "enumerate"),
+        *("ranked-parallel", "progressive-parallel", "aprmcts-parallel"),
+    ],
 )
 
 
@@ -213,7 +219,7 @@ def test_statistics_agree_with_the_nodes(options: SearchSettings) -> None:
         assert (node.depth, node.id in parent.children) == (parent.depth + 1, True)
         assert node.report is not None
         assert node.reward == TestReward().of_report(node.report)
-    if options is not APRMCTS:
+    if options.backpropagation is Backpropagation.MEAN:
         assert tree.nodes[ROOT].visits == len(tree) - 1
         assert tree.nodes[ROOT].total_value == pytest.approx(sum(n.reward for n in tree.nodes))
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from apr.core.patch import split_lines
-from apr.localization.functions import Function, find_functions
+from apr.source.functions import Function, find_functions
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 Block = Sequence[ast.stmt] | Sequence[ast.ExceptHandler] | Sequence[ast.match_case]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from apr.localization.functions import find_functions
 from apr.localization.given import parse_location
-from apr.localization.statements import index_source
+from apr.source.functions import find_functions
+from apr.source.statements import index_source
 
 
 def named(path: str, text: str) -> list[tuple[str, int, int]]:

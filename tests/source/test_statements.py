@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apr.localization.statements import SourceIndex, index_source
+from apr.source.statements import SourceIndex, index_source
 
 
 def index(text: str) -> SourceIndex:

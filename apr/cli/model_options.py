@@ -1,0 +1,181 @@
+"""The options that choose who proposes patches: the templates, or a language model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from apr.core.errors import BadInputError
+from apr.core.run import Budget
+
+MODEL = "Language model"
+DEFAULT_CANDIDATES = {"template": 2000, "llm": 32}
+
+
+class GeneratorName(StrEnum):
+    """Who proposes patches."""
+
+    TEMPLATE = "template"
+    LLM = "llm"
+
+
+class Preset(StrEnum):
+    """The shape of the search tree."""
+
+    RANKED = "ranked"
+    APRMCTS = "aprmcts"
+
+
+class AnswerForm(StrEnum):
+    """How a model is asked to answer."""
+
+    FUNCTION = "function"
+    SEARCH_REPLACE = "search-replace"
+    DIFF = "diff"
+
+
+def _option(name: str, meaning: str, **more: Any) -> Any:
+    return typer.Option(name, rich_help_panel=MODEL, help=meaning, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """What a command line says about the generator; None means its default."""
+
+    generator: Annotated[
+        GeneratorName | None,
+        _option("--generator", "Who proposes patches. Default: llm with --model, else template."),
+    ] = None
+    model: Annotated[
+        str | None, _option("--model", "The model, as its server knows it.", metavar="NAME")
+    ] = None
+    base_url: Annotated[
+        str | None,
+        _option(
+            "--base-url",
+            "An OpenAI-compatible server, such as http://127.0.0.1:8080/v1. Default: the vendor's.",
+            metavar="URL",
+        ),
+    ] = None
+    api_key_env: Annotated[
+        str, _option("--api-key-env", "The environment variable with the key.", metavar="VAR")
+    ] = "OPENAI_API_KEY"
+    price: Annotated[
+        str | None,
+        _option(
+            "--price",
+            "US dollars for a million tokens of prompt and of answer, such as 0.15:0.6.",
+            metavar="IN:OUT",
+        ),
+    ] = None
+    temperature: Annotated[
+        float, _option("--temperature", "Temperature of the answers.", min=0.0, max=2.0)
+    ] = 0.95
+    answer: Annotated[
+        AnswerForm, _option("--answer", "The form in which the model is asked to answer.")
+    ] = AnswerForm.FUNCTION
+    prompt_tokens: Annotated[
+        int, _option("--prompt-tokens", "Size of a prompt.", metavar="N", min=200)
+    ] = 4000
+    answer_tokens: Annotated[
+        int, _option("--answer-tokens", "Size of an answer.", metavar="N", min=16)
+    ] = 1500
+    judge: Annotated[
+        float,
+        _option("--judge", "Weight of the model's own judgement in the reward.", min=0.0, max=1.0),
+    ] = 0.0
+    feedback: Annotated[
+        bool,
+        _option("--feedback/--no-feedback", "Show the model what was tried and what tests said."),
+    ] = True
+    concurrency: Annotated[
+        int, _option("--concurrency", "Requests under way at once.", metavar="N", min=1)
+    ] = 8
+    preset: Annotated[
+        Preset | None,
+        _option("--search", "The shape of the tree. Default: aprmcts for a model, else ranked."),
+    ] = None
+    parallel: Annotated[
+        int, _option("--parallel", "Nodes expanded side by side.", metavar="N", min=1)
+    ] = 1
+    batch: Annotated[
+        int | None, _option("--batch", "Proposals per expansion.", metavar="N", min=1)
+    ] = None
+    max_cost: Annotated[
+        float | None, _option("--max-cost", "Most dollars to spend.", metavar="USD", min=0.0)
+    ] = None
+    max_tokens: Annotated[
+        int | None, _option("--max-tokens", "Most tokens to use.", metavar="N", min=1)
+    ] = None
+    max_calls: Annotated[
+        int | None, _option("--max-calls", "Most calls of the model.", metavar="N", min=1)
+    ] = None
+
+    @property
+    def chosen(self) -> GeneratorName:
+        """Who proposes patches.
+
+        Raises:
+            BadInputError: when the options contradict each other.
+        """
+        chosen = self.generator or (GeneratorName.LLM if self.model else GeneratorName.TEMPLATE)
+        if chosen is GeneratorName.LLM and not self.model:
+            raise BadInputError("--generator llm needs a model: name one with --model")
+        if chosen is GeneratorName.TEMPLATE and self.model:
+            raise BadInputError("--generator template has no use for --model")
+        return chosen
+
+    def settings(self) -> dict[str, Any]:
+        """The part of a run's settings that these options decide."""
+        is_model = self.chosen is GeneratorName.LLM
+        preset = self.preset or (Preset.APRMCTS if is_model else Preset.RANKED)
+        return {
+            "generator": self.chosen.value,
+            "preset": preset.value,
+            "parallel": self.parallel,
+            "batch": self.batch,
+            "llm": self._model() if is_model else None,
+        }
+
+    def _model(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "base_url": self.base_url,
+            "api_key_env": self.api_key_env,
+            "price": None if self.price is None else parse_price(self.price),
+            "temperature": self.temperature,
+            "prompt_tokens": self.prompt_tokens,
+            "answer_tokens": self.answer_tokens,
+            "answer_format": self.answer.value,
+            "feedback": self.feedback,
+            "judge_weight": self.judge,
+            "concurrency": self.concurrency,
+        }
+
+    def budget(self, candidates: int | None, seconds: float | None) -> Budget:
+        """All caps of the run; a model gets fewer candidates than the templates."""
+        return Budget(
+            candidates=candidates or DEFAULT_CANDIDATES[self.chosen.value],
+            seconds=seconds,
+            cost_usd=self.max_cost,
+            tokens=self.max_tokens,
+            calls=self.max_calls,
+        )
+
+
+def parse_price(text: str) -> tuple[float, float]:
+    """The dollars for a million tokens of prompt and of answer.
+
+    Raises:
+        BadInputError: when the text is not two numbers.
+    """
+    try:
+        prompt, answer = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise BadInputError(f"--price {text} is not IN:OUT, such as 0.15:0.6") from None
+    if not (prompt >= 0 and answer >= 0):
+        raise BadInputError(f"--price {text} is negative or no number")
+    return prompt, answer

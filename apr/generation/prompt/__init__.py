@@ -1,0 +1,1 @@
+"""Patches written by a language model: prompts, answers, and a judge."""

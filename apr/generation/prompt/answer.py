@@ -1,0 +1,200 @@
+"""Reads a model's answer: search-replace blocks, a unified diff, or the whole new function.
+
+Models copy carelessly. What is only slightly off is understood; what is not becomes an
+AnswerError whose message can be told back to the model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from apr.generation.prompt.function import splice_function
+from apr.generation.prompt.matching import find_lines
+
+_FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,})[ \t]*(?P<label>[^\n`]*)$")
+_SEARCH = re.compile(r"^<{5,9}\s*SEARCH\b.*$", re.IGNORECASE)
+_DIVIDER = re.compile(r"^={5,9}\s*$")
+_REPLACE = re.compile(r"^>{5,9}\s*REPLACE\b.*$", re.IGNORECASE)
+_HUNK = re.compile(r"^@@(?: -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@)?")
+
+
+class AnswerError(ValueError):
+    """An answer that holds no change that could be applied; says why, in words for the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """The function that the question was about: lines `first`..`last` (1-based) of `path`.
+
+    `name` is its last component, empty when the place is no function.
+    """
+
+    path: str
+    first: int
+    last: int
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Some lines of a file that are to be others; `near` is the 0-based line they should be at."""
+
+    path: str
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    near: int
+
+
+def read_answer(text: str, sources: Mapping[str, str], focus: Focus) -> dict[str, str]:
+    """The new texts of the files that the answer changes, at least one of them different.
+
+    `sources` are the texts as the model saw them.
+
+    Raises:
+        AnswerError: when there is no change, or it fits nowhere.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    edits = list(_search_replace(lines, sources, focus)) or list(_diff(lines, sources, focus))
+    changed = _apply(edits, sources) if edits else _whole_function(lines, sources, focus)
+    changed = {path: new for path, new in changed.items() if new != sources[path]}
+    if not changed:
+        raise AnswerError("the answer changes nothing: it repeats the present code")
+    return changed
+
+
+def _search_replace(
+    lines: Sequence[str], sources: Mapping[str, str], focus: Focus
+) -> Iterator[Edit]:
+    """Blocks of SEARCH, a divider and REPLACE; the line before one may name its file."""
+    start = middle = None
+    path = focus.path
+    for number, line in enumerate(lines):
+        if _SEARCH.match(line):
+            start, middle = number, None
+            path = _named_before(lines, number, sources) or path
+        elif start is not None and middle is None and _DIVIDER.match(line):
+            middle = number
+        elif start is not None and middle is not None and _REPLACE.match(line):
+            yield Edit(
+                path,
+                _trimmed(lines[start + 1 : middle]),
+                tuple(lines[middle + 1 : number]),
+                focus.first - 1 if path == focus.path else 0,
+            )
+            start = middle = None
+    if start is not None:
+        raise AnswerError("a SEARCH block is not closed by ======= and >>>>>>> REPLACE")
+
+
+def _named_before(lines: Sequence[str], number: int, sources: Mapping[str, str]) -> str | None:
+    for line in reversed(lines[max(0, number - 3) : number]):
+        found = _path_of(line.strip().strip("`*#: "), sources)
+        if found is not None:
+            return found
+    return None
+
+
+def _path_of(name: str, sources: Mapping[str, str]) -> str | None:
+    """The source that `name` means: its path, or the only one that ends so."""
+    name = name.removeprefix("./")
+    if name in sources:
+        return name
+    ending = [path for path in sources if name and path.endswith(f"/{name}")]
+    return ending[0] if len(ending) == 1 else None
+
+
+def _trimmed(lines: Sequence[str]) -> tuple[str, ...]:
+    """Without blank lines at both ends, which models add at will."""
+    kept = list(lines)
+    while kept and not kept[0].strip():
+        del kept[0]
+    while kept and not kept[-1].strip():
+        del kept[-1]
+    return tuple(kept)
+
+
+def _diff(lines: Sequence[str], sources: Mapping[str, str], focus: Focus) -> Iterator[Edit]:
+    """Hunks of a unified diff, whose line numbers and counts are only hints."""
+    path, near = focus.path, focus.first - 1
+    body: list[str] | None = None
+    for line in [*lines, "```"]:
+        header = _HUNK.match(line)
+        ends = header or _FENCE.match(line) or line.startswith(("--- ", "+++ ", "diff --git "))
+        if body is not None and ends:
+            yield _hunk(path, near, body)
+            body = None
+        if header:
+            near, body = (int(header[1]) - 1 if header[1] else focus.first - 1), []
+        elif line.startswith("+++ "):
+            name = line[4:].split("\t")[0].strip()
+            path = _path_of(name.removeprefix("b/"), sources) or _path_of(name, sources) or path
+        elif body is not None:
+            body.append(line)
+
+
+def _hunk(path: str, near: int, body: Sequence[str]) -> Edit:
+    while body and not body[-1].strip():
+        body = body[:-1]
+    # Context that lost its leading blank begins with the code itself.
+    old = [line[1:] if line[:1] in "- " else line for line in body if line[:1] not in ("+", "\\")]
+    new = [line[1:] if line[:1] in "+ " else line for line in body if line[:1] not in ("-", "\\")]
+    return Edit(path, tuple(old), tuple(new), near)
+
+
+def _apply(edits: Sequence[Edit], sources: Mapping[str, str]) -> dict[str, str]:
+    changed: dict[str, str] = {}
+    for edit in edits:
+        text = changed.get(edit.path, sources.get(edit.path))
+        if text is None:
+            raise AnswerError(f"there is no file {edit.path} that may be changed")
+        changed[edit.path] = _replaced(text, edit)
+    return changed
+
+
+def _replaced(text: str, edit: Edit) -> str:
+    ending = "\r\n" if "\r\n" in text else "\n"
+    lines = text.replace("\r\n", "\n").split("\n")
+    match = find_lines(lines, edit.old, edit.near)
+    if match is None:
+        sample = next((line.strip() for line in edit.old if line.strip()), None)
+        if sample is None:
+            raise AnswerError("the answer does not say which lines it replaces")
+        raise AnswerError(
+            f"the lines to be replaced, beginning {sample!r}, do not occur in {edit.path}"
+        )
+    lines[match.start : match.start + match.count] = match.adjust(edit.new)
+    return ending.join(lines)
+
+
+def _whole_function(
+    lines: Sequence[str], sources: Mapping[str, str], focus: Focus
+) -> dict[str, str]:
+    """The last fenced block that holds the function (or, without fences, all of the answer)."""
+    if focus.path not in sources:
+        raise AnswerError(f"there is no file {focus.path} that may be changed")
+    blocks = list(fenced_blocks(lines)) or ["\n".join(lines)]
+    for block in reversed(blocks):
+        text = splice_function(block, sources[focus.path], focus.path, focus.first, focus.last)
+        if text is not None:
+            return {focus.path: text}
+    wanted = f"the whole function {focus.name}" if focus.name else "the changed code"
+    raise AnswerError(f"the answer holds no code block with {wanted}")
+
+
+def fenced_blocks(lines: Sequence[str]) -> Iterator[str]:
+    """The contents of the Markdown code blocks; one that is never closed reaches to the end."""
+    fence = ""
+    body: list[str] = []
+    for line in lines:
+        match = _FENCE.match(line.strip())
+        if not fence and match:
+            fence, body = match["fence"], []
+        elif fence and match and match["fence"].startswith(fence) and not match["label"]:
+            yield "\n".join(body)
+            fence = ""
+        elif fence:
+            body.append(line)
+    if fence and body:
+        yield "\n".join(body)

@@ -1,0 +1,80 @@
+"""Puts a function that a model wrote in the place of the one it was asked about."""
+
+from __future__ import annotations
+
+import textwrap
+
+from apr.generation.prompt.matching import indent_of
+from apr.source.functions import Function
+from apr.source.statements import index_source
+
+PYTHON = (".py", ".pyi", ".pyw")
+IMPORTS = ("import ", "from ")
+
+
+def splice_function(block: str, text: str, path: str, first: int, last: int) -> str | None:
+    """`text` with lines `first`..`last` (1-based) replaced by the function in `block`.
+
+    A block may hold more than was asked for: the class around the function or the whole file, of
+    which only the function is taken, and for Python the imports that `text` lacks. None when the
+    block does not hold the function.
+    """
+    ending = "\r\n" if "\r\n" in text else "\n"
+    lines = text.replace("\r\n", "\n").split("\n")
+    wanted = _at(path, "\n".join(lines), first, last)
+    written = textwrap.dedent(block).strip("\n").split("\n")
+    function = written if wanted is None else _extract(written, path, wanted.name)
+    if function is None:
+        return None
+    indent = indent_of(next((line for line in lines[first - 1 : last] if line.strip()), ""))
+    body = textwrap.dedent("\n".join(function)).split("\n")
+    imports = _missing_imports(written, lines) if path.endswith(PYTHON) else []
+    lines[first - 1 : last] = [indent + line if line.strip() else line for line in body]
+    at = _first_import(lines)
+    lines[at:at] = imports
+    return ending.join(lines)
+
+
+def _at(path: str, text: str, first: int, last: int) -> Function | None:
+    functions = index_source(path, text).functions
+    return next((f for f in functions if (f.first, f.last) == (first, last)), None)
+
+
+def _extract(written: list[str], path: str, name: str) -> list[str] | None:
+    """The lines of the function with the same last name, preferring the same full name."""
+    functions = index_source(path, "\n".join(written) + "\n").functions
+    if not functions and not path.endswith(PYTHON):
+        # Grammars read a method without its class as something else.
+        return _extract_method(written, path, name)
+    last = name.rpartition(".")[2]
+    found = [f for f in functions if f.name.rpartition(".")[2] == last]
+    if not found:
+        return None
+    best = next((f for f in found if f.name == name), found[0])
+    return written[best.first - 1 : best.last]
+
+
+def _extract_method(written: list[str], path: str, name: str) -> list[str] | None:
+    owner = ["class Owner {", *written, "}"]
+    functions = index_source(path, "\n".join(owner) + "\n").functions
+    last = name.rpartition(".")[2]
+    for function in functions:
+        if function.name.rpartition(".")[2] == last:
+            return owner[function.first - 1 : function.last]
+    return None
+
+
+def _missing_imports(written: list[str], lines: list[str]) -> list[str]:
+    """One-line imports at the top of the block that the file has nowhere."""
+    known = {line.strip() for line in lines}
+    new = (line for line in written if line.startswith(IMPORTS) and line not in known)
+    return list(dict.fromkeys(line for line in new if "(" not in line and "__future__" not in line))
+
+
+def _first_import(lines: list[str]) -> int:
+    """Where an import may be added: before the first one of the file, or else before all code."""
+    for number, line in enumerate(lines):
+        if line.startswith(IMPORTS) and "__future__" not in line:
+            return number
+    code = (n for n, line in enumerate(lines) if line.startswith(("def ", "class ", "async ", "@")))
+    return next(code, 0)

@@ -1,0 +1,1 @@
+"""Model clients for any endpoint that speaks the OpenAI protocol."""

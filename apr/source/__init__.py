@@ -1,0 +1,1 @@
+"""Source files of any language: their statements and functions."""

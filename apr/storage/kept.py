@@ -1,0 +1,91 @@
+"""Documents kept beyond their run, within a bound: what was not used for longest is forgotten."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, delete, func, select, update
+
+from apr.core.report import ValidationReport
+from apr.storage import codec
+from apr.storage.engine import reading, writing
+from apr.storage.tables import OutcomeRow, ReplyRow
+from apr.storage.upsert import upsert
+
+Table = type[OutcomeRow] | type[ReplyRow]
+MAX_BYTES = 256 * 1024 * 1024
+"""Of all kept documents of a table together, compressed."""
+KEPT_SHARE = 0.9
+"""How much of the bound is still in use after it was overstepped."""
+_AT_ONCE = 500  # keys in one statement: SQLite may allow no more than 999 parameters
+
+
+def load(connection: Connection, table: Table, keys: Sequence[str]) -> dict[str, bytes]:
+    """The documents of the keys that are known."""
+    found: dict[str, bytes] = {}
+    for some in _chunks(keys):
+        query = select(table.key, table.document).where(table.key.in_(some))
+        found.update((key, zlib.decompress(data)) for key, data in connection.execute(query))
+    return found
+
+
+def load_and_touch(
+    engine: Engine, table: Table, keys: Sequence[str], now: datetime
+) -> dict[str, bytes]:
+    """The documents that are known; they count as used now."""
+    with reading(engine) as connection:
+        found = load(connection, table, keys)
+    if found:
+        with writing(engine) as connection:
+            touch(connection, table, list(found), now)
+    return found
+
+
+def touch(connection: Connection, table: Table, keys: Sequence[str], now: datetime) -> None:
+    """Count the keys as used now, but for those that another process has its hands on."""
+    for some in _chunks(keys):
+        query = select(table.key).where(table.key.in_(some))
+        mine = connection.execute(query.with_for_update(skip_locked=True)).scalars().all()
+        connection.execute(update(table).where(table.key.in_(mine)).values(used_at=now))
+
+
+def save(
+    connection: Connection, table: Table, documents: Mapping[str, bytes], now: datetime
+) -> None:
+    """Insert or replace documents, in the order of their keys so that no two writers deadlock."""
+    packed = {key: zlib.compress(documents[key], level=1) for key in sorted(documents)}
+    values = [
+        {"key": key, "used_at": now, "size": len(document), "document": document}
+        for key, document in packed.items()
+    ]
+    upsert(connection, table, values, ("used_at", "size", "document"))
+
+
+def evict(connection: Connection, table: Table, max_bytes: int) -> None:
+    """When the documents take more than the bound, delete those unused for longest."""
+    total = connection.execute(select(func.sum(table.size))).scalar() or 0
+    if total <= max_bytes:
+        return
+    newest = table.used_at.desc(), table.key
+    running = select(table.key, func.sum(table.size).over(order_by=newest).label("bytes"))
+    counted = running.subquery()
+    old = select(counted.c.key).where(counted.c.bytes > max_bytes * KEPT_SHARE)
+    connection.execute(delete(table).where(table.key.in_(old)))
+
+
+def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE))
+
+
+def encode_outcome(report: ValidationReport) -> bytes:
+    """A verdict as JSON."""
+    text = json.dumps(codec.encode_report(report), separators=(",", ":"), allow_nan=False)
+    return text.encode("ascii")
+
+
+def decode_outcome(document: bytes) -> ValidationReport:
+    """The inverse of `encode_outcome`."""
+    return codec.decode_report(json.loads(document))

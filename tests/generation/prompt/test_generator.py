@@ -1,0 +1,251 @@
+"""The generator and the judge through a real HTTP server whose answers are written here."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from apr.core.bug import Bug, RunnerKind, TestCommand, TestId
+from apr.core.location import Location, SuspiciousLocation
+from apr.core.patch import Patch
+from apr.core.ports import RepairContext
+from apr.core.report import Stage, TestOutcome, TestResult, ValidationReport, Verdict
+from apr.core.run import Budget
+from apr.core.tree import SearchNode
+from apr.generation.prompt.generator import PromptGenerator
+from apr.generation.prompt.judge import ModelJudge, read_score
+from apr.generation.prompt.settings import PromptSettings
+from apr.llm.client import OpenAIClient
+from apr.llm.endpoint import Endpoint
+from apr.search.budget import BudgetMeter
+from support.openai_server import Reply, Server, answer, serving
+
+SOURCE = "def double(x):\n    return x + x + 1\n\n\ndef half(x):\n    return x // 3\n"
+TESTS = "def test_double():\n    assert double(2) == 4\n"
+FAILURE = TestResult(TestId("test_a.py::test_double"), TestOutcome.FAILED, message="assert 5 == 4")
+RIGHT = "```python\ndef double(x):\n    return x + x\n```"
+WRONG = "```python\ndef double(x):\n    return x\n```"
+
+
+def context(*lines: int, **options: Any) -> RepairContext:
+    return RepairContext(
+        bug=Bug("/subject", TestCommand(RunnerKind.PYTEST), **options),
+        sources={"a.py": SOURCE},
+        locations=tuple(
+            SuspiciousLocation(Location("a.py", line, line), 1.0 / n, "ochiai")
+            for n, line in enumerate(lines or (2,), 1)
+        ),
+        failures=(FAILURE,),
+        test_sources={"test_a.py": TESTS},
+        seed=3,
+    )
+
+
+@contextmanager
+def model(*texts: str) -> Iterator[tuple[OpenAIClient, Server]]:
+    """A client of a server that answers with `texts` in turn, the last one for ever."""
+    script: Callable[[int, dict[str, Any]], Reply] = lambda number, request: answer(  # noqa: E731
+        request, texts[min(number, len(texts) - 1)]
+    )
+    with serving(script) as server:
+        endpoint = Endpoint("m", server.base_url, concurrency=1)
+        with OpenAIClient(endpoint, BudgetMeter(Budget(), time.monotonic)) as client:
+            yield client, server
+
+
+def root() -> SearchNode:
+    return SearchNode(0, None, Patch())
+
+
+def said(server: Server, number: int = 0) -> str:
+    return "\n".join(message["content"] for message in server.requests[number]["messages"])
+
+
+def test_answers_become_patches_against_the_base() -> None:
+    asked = context()
+    with model(RIGHT, WRONG, RIGHT) as (client, server):
+        generator = PromptGenerator(client)
+        found = generator.propose(asked, root(), 3)
+    texts = [proposal.patch.apply(asked.sources)["a.py"] for proposal in found]
+    assert "return x + x\n" in texts[0]
+    assert "return x\n" in texts[1]
+    assert len(found) == 2, "answers that repeat each other are one proposal"
+    assert found[0].score > found[1].score > 0
+    assert generator.answers[found[0].patch.digest] == RIGHT
+    assert {proposal.origin for proposal in found} == {"m"}
+    assert len({request["seed"] for request in server.requests}) == 3
+
+
+def test_the_question_shows_code_test_and_failure_but_no_other_function_body() -> None:
+    with model(RIGHT) as (client, server):
+        PromptGenerator(client).propose(context(issue_text="It doubles too much."), root(), 1)
+    text = said(server)
+    assert "return x + x + 1" in text
+    assert "assert double(2) == 4" in text
+    assert "assert 5 == 4" in text
+    assert "It doubles too much." in text
+    assert "def half(x):" in text
+    assert "x // 3" not in text
+
+
+def test_the_same_run_asks_the_same_questions() -> None:
+    asked = []
+    for _ in range(2):
+        with model(RIGHT) as (client, server):
+            generator = PromptGenerator(client)
+            generator.propose(context(), root(), 2)
+            generator.propose(context(), root(), 2)
+            asked.append(server.requests)
+    assert asked[0] == asked[1]
+
+
+def test_an_answer_that_cannot_be_applied_is_sent_back_with_the_reason() -> None:
+    with model("Swap the arguments.", RIGHT) as (client, server):
+        generator = PromptGenerator(client)
+        found = generator.propose(context(), root(), 1)
+    assert len(found) == 1
+    assert "no code block" in server.requests[1]["messages"][-1]["content"]
+    assert server.requests[1]["messages"][-2]["content"] == "Swap the arguments."
+    assert sum(generator.rejected.values()) == 1
+
+
+def test_corrections_come_to_an_end() -> None:
+    with model("I do not know.") as (client, server):
+        found = PromptGenerator(client, PromptSettings(corrections=2)).propose(context(), root(), 1)
+    assert found == []
+    assert len(server.requests) == 3
+
+
+def refined(client: OpenAIClient, asked: RepairContext, report: ValidationReport) -> SearchNode:
+    [first] = PromptGenerator(client).propose(asked, root(), 1)
+    return SearchNode(1, 0, first.patch, depth=1, report=report)
+
+
+STILL = ValidationReport(
+    Verdict.STILL_FAILS,
+    Stage.TRIGGER,
+    triggers_total=1,
+    message="test_a.py::test_double: failed: assert 2 == 4",
+    results=(TestResult(FAILURE.test, TestOutcome.FAILED, message="assert 2 == 4"),),
+)
+
+
+def test_a_refinement_starts_from_the_patch_and_what_its_tests_said() -> None:
+    asked = context()
+    with model(WRONG, RIGHT) as (client, server):
+        node = refined(client, asked, STILL)
+        [second] = PromptGenerator(client).propose(asked, node, 1)
+    text = said(server, 1)
+    assert "+    return x\n" in text
+    assert "assert 2 == 4" in text
+    assert "assert 5 == 4" not in text
+    assert second.patch.apply(asked.sources)["a.py"].startswith(
+        "def double(x):\n    return x + x\n"
+    )
+    assert second.patch.hunks[0].old == ("    return x + x + 1\n",), "against the base"
+
+
+def test_without_feedback_only_the_first_failure_is_shown() -> None:
+    asked = context()
+    with model(WRONG, RIGHT) as (client, server):
+        node = refined(client, asked, STILL)
+        PromptGenerator(client, PromptSettings(feedback=False)).propose(asked, node, 1)
+    assert "assert 5 == 4" in said(server, 1)
+    assert "assert 2 == 4" not in said(server, 1)
+
+
+def test_a_patch_that_does_not_compile_is_shown_with_the_error() -> None:
+    asked = context()
+    report = ValidationReport(Verdict.DOES_NOT_BUILD, Stage.COMPILE, message="SyntaxError: oh")
+    with model(WRONG, RIGHT) as (client, server):
+        PromptGenerator(client).propose(asked, refined(client, asked, report), 1)
+    assert "SyntaxError: oh" in said(server, 1)
+
+
+def test_functions_take_turns_by_their_suspiciousness() -> None:
+    asked = context(2, 6)
+    with model(RIGHT) as (client, server):
+        generator = PromptGenerator(client, PromptSettings(corrections=0))
+        for _ in range(3):
+            generator.propose(asked, root(), 1)
+    turns = ["double" if "function `double`" in said(server, n) else "half" for n in range(3)]
+    assert turns == ["double", "double", "half"]
+
+
+def test_what_does_not_fit_into_the_prompt_is_left_out() -> None:
+    sources = {"a.py": SOURCE + "".join(f"\n\ndef f{n}():\n    pass\n" for n in range(400))}
+    asked = context()
+    asked = RepairContext(
+        asked.bug, sources, asked.locations, asked.failures, asked.test_sources, seed=3
+    )
+    with model(RIGHT) as (client, server):
+        PromptGenerator(client, PromptSettings(prompt_tokens=500)).propose(asked, root(), 1)
+    text = said(server)
+    assert "assert 5 == 4" in text
+    assert "f399" not in text
+    assert len(text) < 500 * 4
+
+
+def test_code_outside_functions_is_asked_about_by_its_lines() -> None:
+    asked = RepairContext(
+        bug=Bug("/subject", TestCommand(RunnerKind.PYTEST)),
+        sources={"a.py": "LIMIT = 3\n"},
+        locations=(SuspiciousLocation(Location("a.py", 1, 1), 1.0, "ochiai"),),
+        failures=(FAILURE,),
+        test_sources={},
+    )
+    with model("```python\nLIMIT = 4\n```") as (client, _):
+        [found] = PromptGenerator(client).propose(asked, root(), 1)
+    assert found.patch.apply(asked.sources) == {"a.py": "LIMIT = 4\n"}
+
+
+def judged(report: ValidationReport, *texts: str) -> tuple[float, int]:
+    asked = context()
+    with model(WRONG, *texts) as (client, server):
+        node = refined(client, asked, report)
+        reward = ModelJudge(client, asked, {}).reward(node, root())
+        return reward, len(server.requests) - 1
+
+
+def test_the_judge_is_asked_only_when_the_tests_leave_it_open() -> None:
+    assert judged(STILL, "Perhaps 70 of 100.") == (0.7, 1)
+    assert judged(ValidationReport(Verdict.PLAUSIBLE, Stage.CONFIRM)) == (1.0, 0)
+    assert judged(ValidationReport(Verdict.DOES_NOT_BUILD, Stage.COMPILE)) == (-1.0, 0)
+    hangs = (TestResult(FAILURE.test, TestOutcome.TIMEOUT),)
+    assert judged(ValidationReport(Verdict.STILL_FAILS, Stage.TRIGGER, results=hangs)) == (-1.0, 0)
+    same = f"{FAILURE.test}: failed: {FAILURE.message}"
+    unchanged = ValidationReport(Verdict.STILL_FAILS, Stage.TRIGGER, message=same)
+    assert judged(unchanged) == (0.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "score"), [("85", 0.85), ("Score: 0/100", 0.0), ("999", 1.0), ("none", 0.5), ("", 0.5)]
+)
+def test_scores_are_read_leniently(text: str, score: float) -> None:
+    assert read_score(text) == score
+
+
+def test_dedent_is_not_needed_for_a_method() -> None:
+    source = textwrap.dedent(
+        """\
+        class A:
+            def get(self):
+                return 1
+        """
+    )
+    asked = RepairContext(
+        bug=Bug("/subject", TestCommand(RunnerKind.PYTEST)),
+        sources={"a.py": source},
+        locations=(SuspiciousLocation(Location("a.py", 3, 3), 1.0, "ochiai", "A.get"),),
+        failures=(FAILURE,),
+        test_sources={},
+    )
+    with model("```\ndef get(self):\n    return 2\n```") as (client, server):
+        [found] = PromptGenerator(client).propose(asked, root(), 1)
+    assert "def get(self):\n    return 1" in said(server)
+    assert found.patch.apply(asked.sources)["a.py"] == source.replace("1", "2")

@@ -1,0 +1,129 @@
+"""A real HTTP server that speaks the OpenAI protocol and misbehaves as it is told to."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Reply:
+    """What the server does with one request.
+
+    `cut` closes the connection after so many bytes of the body; `delay_s` is waited before it.
+    """
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    delay_s: float = 0.0
+    cut: int | None = None
+
+
+def tokens(text: str) -> int:
+    """The server's own count: words."""
+    return len(text.split())
+
+
+def answer(request: dict[str, Any], text: str = "an answer") -> Reply:
+    """A well-formed reply with `n` times `text`."""
+    n = request.get("n", 1)
+    if "messages" in request:
+        prompt = " ".join(message["content"] for message in request["messages"])
+        choices = [
+            {
+                "index": i,
+                "finish_reason": "stop",
+                "message": {"role": "assistant", "content": text},
+            }
+            for i in range(n)
+        ]
+    else:
+        prompt = request["prompt"]
+        choices = [{"index": i, "finish_reason": "stop", "text": text} for i in range(n)]
+    usage = {"prompt_tokens": tokens(prompt), "completion_tokens": n * tokens(text)}
+    usage["total_tokens"] = sum(usage.values())
+    body = {
+        "id": "x",
+        "object": "chat.completion" if "messages" in request else "text_completion",
+        "created": 1,
+        "model": request["model"],
+        "choices": choices,
+        "usage": usage,
+    }
+    return Reply(body=body)
+
+
+class Server:
+    """Keeps what it was asked; `script` says what happens to each request."""
+
+    def __init__(self, script: Callable[[int, dict[str, Any]], Reply]) -> None:
+        self.script = script
+        self.requests: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        self.arrivals: list[float] = []
+        self.most_at_once = 0
+        self._now = 0
+        self._lock = threading.Lock()
+        self.base_url = ""
+
+    def handle(self, handler: BaseHTTPRequestHandler) -> None:
+        length = int(handler.headers["Content-Length"])
+        request = json.loads(handler.rfile.read(length))
+        with self._lock:
+            number = len(self.requests)
+            self.requests.append(request)
+            self.keys.append(handler.headers.get("Authorization", ""))
+            self.arrivals.append(time.monotonic())
+            self._now += 1
+            self.most_at_once = max(self.most_at_once, self._now)
+        try:
+            self._respond(handler, self.script(number, request))
+        finally:
+            with self._lock:
+                self._now -= 1
+
+    def _respond(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+        time.sleep(reply.delay_s)
+        body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+        handler.send_response(reply.status)
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        for name, value in (headers | reply.headers).items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body if reply.cut is None else body[: reply.cut])
+        handler.wfile.flush()
+        handler.close_connection = True
+
+
+@contextmanager
+def serving(script: Callable[[int, dict[str, Any]], Reply]) -> Iterator[Server]:
+    """A server on a free port of the loopback interface."""
+    server = Server(script)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            try:
+                server.handle(self)
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True  # a client that gave up
+
+        def log_message(self, *_: Any) -> None:
+            """Silent."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        http.daemon_threads = True
+        server.base_url = f"http://127.0.0.1:{http.server_port}/v1"
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server
+        finally:
+            http.shutdown()
+            thread.join()
