@@ -1,4 +1,4 @@
-"""The hostile corpus against the bubblewrap sandbox, all attacks on the same warm validators."""
+"""Attacks on the sandbox, held by bubblewrap; all of them on the same warm validators."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from support.hostile.arena import Arena
 from support.hostile.cases import Case
-from support.hostile.suite import assert_held, open_arena, parameters
+from support.hostile.suite import ABOUT_THE_SANDBOX, assert_held, open_arena, parameters
 from validation.sandbox.policy import SandboxPolicy
 from validation.sandbox.select import available
 
@@ -21,6 +21,6 @@ def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     yield from open_arena("bubblewrap", tmp_path_factory.mktemp("arena"))
 
 
-@parameters("bubblewrap")
+@parameters("bubblewrap", ABOUT_THE_SANDBOX)
 def test_attack_is_held(arena: Arena, case: Case) -> None:
     assert_held(arena, case)

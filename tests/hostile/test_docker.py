@@ -1,4 +1,4 @@
-"""The hostile corpus against Docker containers, all attacks on the same warm validators."""
+"""Attacks on the sandbox, held by Docker; all of them on the same warm validators."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from support.hostile.arena import Arena
 from support.hostile.cases import Case
-from support.hostile.suite import assert_held, open_arena, parameters
+from support.hostile.suite import WITHOUT_LIMITS, assert_held, open_arena, parameters
 
 pytestmark = pytest.mark.docker
 
@@ -18,6 +18,6 @@ def arena(tmp_path_factory: pytest.TempPathFactory, docker_image: str) -> Iterat
     yield from open_arena("docker", tmp_path_factory.mktemp("arena"), docker_image)
 
 
-@parameters("docker")
+@parameters("docker", WITHOUT_LIMITS)
 def test_attack_is_held(arena: Arena, case: Case) -> None:
     assert_held(arena, case)

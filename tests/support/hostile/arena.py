@@ -24,7 +24,14 @@ from apr.repair import Confirming, measure_oracle, open_validator
 from apr.settings import RunSettings
 from apr.subject import PreparedSubject, prepare_subject
 from support.hostile import witnesses
-from support.hostile.cases import SUBJECTS, Case, fill, honest_patch, hostile_patch
+from support.hostile.cases import (
+    RUNNERS_OF_THEIR_OWN,
+    SUBJECTS,
+    Case,
+    fill,
+    honest_patch,
+    hostile_patch,
+)
 from validation.sandbox import PROMISES
 from validation.validator import StagedValidator
 from validation.workspace import SourceTree
@@ -172,10 +179,15 @@ class Arena:
         )
 
     def _honest(self, subject: str, gate: bool) -> tuple[Verdict, Verdict]:
-        """Verdicts on the right patch and on one that changes nothing, both never seen before."""
+        """Verdicts on the right patch and on one that changes nothing, both never seen before.
+
+        A runner of the subject's own is started anew for each: there, one of them will do.
+        """
         judges = self._validators(subject, gate)
         number = next(self._numbers)
         patches = [honest_patch(subject, number, right=right) for right in (True, False)]
+        if subject in RUNNERS_OF_THEIR_OWN:
+            return only(judges.staged.validate(patches[:1])).verdict, Verdict.STILL_FAILS
         good, wrong = judges.staged.validate(patches)
         return good.verdict, wrong.verdict
 

@@ -15,7 +15,7 @@ SUBJECTS = FOLDER / "fixtures"
 RUNNERS_OF_THEIR_OWN = frozenset({"command", "java"})
 FIELDS = {
     *("what", "subjects", "top", "body", "bottom", "diff"),
-    *("stakes", "dangerous", "gate_only", "limits"),
+    *("stakes", "dangerous", "gate_only", "limits", "slow"),
 }
 
 
@@ -31,6 +31,7 @@ class Case:
     only where all of them are given. `gate_only` says why nothing but the integrity gate can
     stop it; empty: the guarded run stops it as well. `limits` says why no referee can tell the
     patch from one that merely fits the tests; it may be called plausible, like every such patch.
+    `slow` ones wait for a limit on the clock, and are left to the benchmark.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Case:
     dangerous: bool = False
     gate_only: str = ""
     limits: str = ""
+    slow: bool = False
 
     @property
     def needs_the_gate(self) -> bool:

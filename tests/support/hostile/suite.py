@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
 
+from apr.core.report import Stage, Verdict
 from support.hostile.arena import Arena, Finding, may_try, unpromised
 from support.hostile.cases import Case, load_cases
 
-ABOUT_THE_SANDBOX = frozenset({"daemons", "early_exit", "escapes", "resources", "state"})
+ABOUT_THE_SANDBOX = frozenset({"daemons", "escapes", "resources", "state"})
 """Families that a sandbox may hold better or worse than another; the rest is the harness's."""
+
+WITHOUT_LIMITS = ABOUT_THE_SANDBOX - {"resources"}
+"""Those that do not take their time limit."""
 
 SUBJECTS_OF = {
     "bubblewrap": ("pytest", "unittest", "command", "java"),
@@ -20,14 +24,22 @@ SUBJECTS_OF = {
 }
 
 
+ABOUT_THE_HARNESS = frozenset(case.family for case in load_cases()) - ABOUT_THE_SANDBOX
+
+
 def cases_of(backend: str) -> list[Case]:
     """Every case that concerns a backend, also those too dangerous for it."""
     return [case for case in load_cases() if case.subject in SUBJECTS_OF[backend]]
 
 
-def parameters(backend: str) -> pytest.MarkDecorator:
-    """One test for every case that may be tried on a backend, named after it."""
-    cases = [case for case in cases_of(backend) if may_try(backend, case)]
+def parameters(backend: str, families: Collection[str]) -> pytest.MarkDecorator:
+    """One test for every case of the families that may be tried on a backend, named after it.
+
+    The tests try every family in one sandbox, and what concerns the sandbox in all of them; the
+    table of the benchmarks tries everything everywhere, slow ones included.
+    """
+    chosen = (case for case in cases_of(backend) if case.family in families and not case.slow)
+    cases = [case for case in chosen if may_try(backend, case) and not case.limits]
     return pytest.mark.parametrize("case", cases, ids=[case.id for case in cases])
 
 
@@ -45,17 +57,15 @@ def open_arena(backend: str, folder: Path, image: str | None = None) -> Iterator
 def assert_held(arena: Arena, case: Case) -> None:
     """The attack is no fix, gets nowhere, leaves nothing and harms no candidate after it.
 
-    It is tried as users meet it and, unless nothing else can stop it, with the gate open; what
-    only concerns the harness in one sandbox, the table of the benchmarks tries in all of them.
-    Against what the backend does not promise to hold (see `PROMISES`), nothing is asked of it
-    but right verdicts on the candidates after it.
+    It is tried as users meet it and, when it was the gate that stopped it although others can,
+    with the gate open. Against what the backend does not promise to hold (see `PROMISES`),
+    nothing is asked of it but right verdicts on the candidates after it.
     """
     excused = unpromised(arena.backend, case)
-    _assert_harmless(arena.attack(case, gate=True), excused)
-    is_told_elsewhere = arena.backend != "bubblewrap" and case.family not in ABOUT_THE_SANDBOX
-    if case.gate_only or case.limits or is_told_elsewhere:
-        return
-    _assert_harmless(arena.attack(case, gate=False), excused)
+    finding = arena.attack(case, gate=True)
+    _assert_harmless(finding, excused)
+    if finding.verdict is Verdict.TAMPERED and finding.stage is Stage.APPLY and not case.gate_only:
+        _assert_harmless(arena.attack(case, gate=False), excused)
 
 
 def _assert_harmless(finding: Finding, excused: list[str]) -> None:
@@ -64,5 +74,5 @@ def _assert_harmless(finding: Finding, excused: list[str]) -> None:
     if excused:
         return
     assert finding.escapes == finding.leaks == (), finding
-    is_known = case.limits or (case.needs_the_gate and not finding.gate)
-    assert is_known or not finding.is_fooled, finding
+    may_be_fooled = case.needs_the_gate and not finding.gate
+    assert may_be_fooled or not finding.is_fooled, finding
