@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from apr.core.report import Stage, Verdict
+from apr.core.report import Stage
 from support.hostile.arena import Arena, Finding, may_try, unpromised
-from support.hostile.cases import Case, load_cases
+from support.hostile.cases import RUNNERS_OF_THEIR_OWN, Case, load_cases
 
 ABOUT_THE_SANDBOX = frozenset({"daemons", "escapes", "resources", "state"})
 """Families that a sandbox may hold better or worse than another; the rest is the harness's."""
@@ -64,8 +64,16 @@ def assert_held(arena: Arena, case: Case) -> None:
     excused = unpromised(arena.backend, case)
     finding = arena.attack(case, gate=True)
     _assert_harmless(finding, excused)
-    if finding.verdict is Verdict.TAMPERED and finding.stage is Stage.APPLY and not case.gate_only:
+    if finding.stage is Stage.APPLY and _can_be_held_without_the_gate(case):
         _assert_harmless(arena.attack(case, gate=False), excused)
+
+
+def _can_be_held_without_the_gate(case: Case) -> bool:
+    """A runner of the subject's own is guarded by nobody; its sandbox and its reports are."""
+    is_guarded = case.subject not in RUNNERS_OF_THEIR_OWN
+    return not case.gate_only and (
+        is_guarded or case.family in ABOUT_THE_SANDBOX | {"forged_reports"}
+    )
 
 
 def _assert_harmless(finding: Finding, excused: list[str]) -> None:
