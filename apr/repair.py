@@ -94,15 +94,31 @@ def measure_oracle(
             {"id": result.test, "outcome": result.outcome.value, "duration_s": result.duration_s},
         ),
     )
-    baseline = reproduction.baseline
-    notify("baseline", describe_baseline(baseline))
+    tell_baseline(reproduction.baseline, notify)
+    measured = Oracle(reproduction.baseline, reproduction.matrix, (), subject.digest)
+    return locate_suspects(measured, subject, settings, notify)
+
+
+def tell_baseline(baseline: Baseline, notify: Notify, *, is_known: bool = False) -> None:
+    """Tell users the counts of a baseline; `is_known`: an earlier run has measured it."""
+    notify("baseline", describe_baseline(baseline) | {"is_known": is_known})
+
+
+def locate_suspects(
+    oracle: Oracle, subject: PreparedSubject, settings: RunSettings, notify: Notify
+) -> Oracle:
+    """The oracle with its suspects ranked as the settings want it.
+
+    Raises:
+        BadInputError: when a given location or the formula does not exist.
+    """
     notify("phase", {"name": "localize"})
-    locations = rank_suspects(subject.sources, settings, reproduction.matrix, baseline)
+    locations = rank_suspects(subject.sources, settings, oracle.matrix, oracle.baseline)
     notify(
         "locations",
         {"count": len(locations), "top": [str(suspect.location) for suspect in locations[:5]]},
     )
-    return Oracle(baseline, reproduction.matrix, locations, subject.digest)
+    return replace(oracle, locations=locations)
 
 
 def describe_baseline(baseline: Baseline) -> dict[str, Any]:

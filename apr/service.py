@@ -22,7 +22,8 @@ from apr.core.ports import RunStore
 from apr.core.report import Baseline, ValidationReport
 from apr.core.run import Budget, RepairRun, RunStatus, Usage
 from apr.core.tree import SearchTree
-from apr.repair import Known, Notify, OpenProposer, Repair, judge_diffs, measure_oracle, repair
+from apr.oracles import find_oracle, keep_oracle, oracle_key
+from apr.repair import Known, Notify, OpenProposer, Repair, judge_diffs, repair
 from apr.search.loop import SearchStep, StopReason
 from apr.settings import RunSettings
 from apr.storage.oracle import decode_oracle, encode_oracle
@@ -127,7 +128,7 @@ class Service:
                 _Saver(self.store, run, notify),
                 notify,
                 self.store,
-                lambda measured: self._save_oracle(run.id, measured),
+                lambda measured: self._complete_oracle(run, subject, settings, measured),
             )
 
     def _oracle(
@@ -135,7 +136,7 @@ class Service:
     ) -> Oracle:
         saved = self.store.load_artifact(run.id, ORACLE)
         if saved is None:
-            oracle = measure_oracle(run.bug, subject, settings, notify)
+            oracle = find_oracle(run.bug, subject, settings, notify, self.store)
             self._save_oracle(run.id, oracle)
             return oracle
         oracle = decode_oracle(saved)
@@ -144,6 +145,13 @@ class Service:
                 f"{run.bug.subject} has changed since run {run.id} began; start a new run"
             )
         return oracle
+
+    def _complete_oracle(
+        self, run: RepairRun, subject: PreparedSubject, settings: RunSettings, oracle: Oracle
+    ) -> None:
+        """Keep what was found out in addition, for this run and for later ones."""
+        self._save_oracle(run.id, oracle)
+        keep_oracle(oracle_key(run.bug, subject, settings), oracle, self.store)
 
     def _save_oracle(self, run_id: str, oracle: Oracle) -> None:
         self.store.save_artifact(run_id, ORACLE, encode_oracle(oracle))
@@ -177,12 +185,12 @@ class Service:
     def localize(
         self, bug: Bug, settings: RunSettings, listener: ProgressListener | None = None
     ) -> Localization:
-        """Baseline and ranking only; nothing is stored."""
+        """Baseline and ranking only; no run is stored."""
         notify = listener or _silent
         notify("phase", {"name": "copy"})
         with prepare_subject(bug, settings) as subject:
             _announce(subject, notify)
-            oracle = measure_oracle(bug, subject, settings, notify)
+            oracle = find_oracle(bug, subject, settings, notify, self.store)
         notify("phase", {"name": "done"})
         return Localization(oracle.baseline, oracle.locations, subject.sources)
 
@@ -193,7 +201,7 @@ class Service:
         diffs: Sequence[Sequence[FileChange]],
         listener: ProgressListener | None = None,
     ) -> Validation:
-        """Judge diffs as a run judges its candidates; nothing is stored.
+        """Judge diffs as a run judges its candidates; no run is stored.
 
         Raises:
             AprError: when the subject's tests cannot be run, or show no bug.
@@ -202,7 +210,7 @@ class Service:
         notify("phase", {"name": "copy"})
         with prepare_subject(bug, settings) as subject:
             _announce(subject, notify)
-            oracle = measure_oracle(bug, subject, settings, notify)
+            oracle = find_oracle(bug, subject, settings, notify, self.store)
             reports = judge_diffs(diffs, subject, oracle, settings, notify)
         notify("phase", {"name": "done"})
         return Validation(oracle.baseline, reports)

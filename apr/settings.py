@@ -157,6 +157,9 @@ class RunSettings(BaseModel):
     cache: bool = True
     """Whether verdicts on equal programs are reused, those of earlier runs included."""
 
+    reuse_baseline: bool = True
+    """Whether what an earlier run has measured of the same subject is reused."""
+
     allow_paths: tuple[str, ...] = ()
     """Patterns, as in .gitignore, of protected files that a patch may touch nevertheless."""
 

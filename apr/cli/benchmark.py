@@ -1,24 +1,22 @@
-"""Runs the bugs of a benchmark one by one, labels the repairs, and keeps a record of each."""
+"""Runs one bug of a benchmark, and labels the repair by the reference version."""
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from apr.bench.records import ERROR, NONE, PLAUSIBLE, BugRecord, Protocol
 from apr.cli.details import RunDetails, load_details
-from apr.cli.output import SCHEMA_VERSION
 from apr.cli.progress import Listener
 from apr.core.bug import Bug
-from apr.core.errors import AprError, BadInputError, SandboxDiedError
+from apr.core.errors import AprError, SandboxDiedError
 from apr.core.ports import Sandbox
 from apr.core.report import CorrectnessLabel
-from apr.core.run import Budget
 from apr.datasets.dataset import Dataset
 from apr.datasets.differential import (
     CHILD_SCRIPT,
@@ -37,113 +35,7 @@ if TYPE_CHECKING:
     from apr.service import Service
     from apr.settings import RunSettings
 
-PLAUSIBLE, NONE, ERROR = "plausible", "none", "error"
 LABEL_SEED = 0  # of the inputs a repair is judged on: never the search's own seed
-
-
-@dataclass(frozen=True, slots=True)
-class BugRecord:
-    """What became of one bug.
-
-    `verdict` is plausible, none, or error (the question could not be asked; it stays in the
-    denominator). `first_plausible` counts candidates up to the first plausible one. `seconds` is
-    the search alone, `wall_s` everything. `difference` tells an overfitting patch apart.
-    """
-
-    bug: str
-    verdict: str
-    run: str = ""
-    status: str = ""
-    label: str = CorrectnessLabel.UNKNOWN.value
-    candidates: int = 0
-    first_plausible: int | None = None
-    validations: int = 0
-    seconds: float = 0.0
-    wall_s: float = 0.0
-    message: str = ""
-    baseline: Mapping[str, int] | None = None
-    origin: str = ""
-    diff: str = ""
-    agreed_inputs: int = 0
-    difference: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """Under which conditions the bugs are run: the part of a record that must not vary."""
-
-    settings: RunSettings
-    budget: Budget
-    seed: int
-
-    def document(self) -> dict[str, Any]:
-        """The conditions as JSON."""
-        settings = self.settings.model_dump(mode="json")
-        return {"settings": settings, "budget": asdict(self.budget), "seed": self.seed}
-
-
-class RecordFile:
-    """Records as JSON lines, appended as bugs are finished; the last record of a bug counts.
-
-    The records of the bugs in `forget` are dropped first.
-
-    Raises:
-        BadInputError: when the file holds results of another protocol, or cannot be used.
-    """
-
-    def __init__(self, path: Path | None, protocol: Protocol, forget: Collection[str] = ()) -> None:
-        self._path = path
-        self._protocol = json.loads(json.dumps(protocol.document()))
-        self.done: dict[str, BugRecord] = {}
-        if path is not None:
-            self._open(path, forget)
-
-    def _open(self, path: Path, forget: Collection[str]) -> None:
-        text = self._read(path)
-        # A line without an end was being written when the process was killed.
-        lines = text[: text.rfind("\n") + 1].splitlines(keepends=True)
-        parsed = [(line, *self._parse(path, line)) for line in lines]
-        kept = [entry for entry in parsed if entry[1].bug not in forget]
-        for _, record, protocol in kept:
-            if protocol != self._protocol:
-                raise BadInputError(
-                    f"{path} holds results of other settings: name another --output, or --redo"
-                )
-            self.done[record.bug] = record
-        if (remaining := "".join(line for line, *_ in kept)) != text:
-            path.write_text(remaining, encoding="utf-8")
-
-    def _read(self, path: Path) -> str:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInputError(f"--output {path.parent} cannot be used: {error}") from error
-
-    def _parse(self, path: Path, line: str) -> tuple[BugRecord, Any]:
-        try:
-            fields = json.loads(line)
-            return BugRecord(**fields["record"]), fields["protocol"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadInputError(f"{path} holds a line that is no benchmark record") from error
-
-    def add(self, record: BugRecord) -> None:
-        """Keep a record, on disk too."""
-        self.done[record.bug] = record
-        if self._path is None:
-            return
-        fields = {
-            "schema_version": SCHEMA_VERSION,
-            "protocol": self._protocol,
-            "record": asdict(record),
-        }
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(fields) + "\n")
-
-    def has_verdict(self, name: str) -> bool:
-        """Whether the bug need not be run again: an error is no verdict."""
-        return name in self.done and self.done[name].verdict != ERROR
 
 
 def run_bug(
@@ -188,6 +80,9 @@ def make_record(details: RunDetails) -> BugRecord:
         },
         origin=best.origin if best else "",
         diff=best.diff if best else "",
+        calls=run.usage.calls,
+        tokens=run.usage.tokens,
+        cost_usd=run.usage.cost_usd,
     )
 
 

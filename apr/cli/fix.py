@@ -85,6 +85,7 @@ def fix(
         repeats=repeats,
         confirmations=confirmations,
         cache=not no_cache,
+        reuse_baseline=not no_cache,
         allow_paths=_tuple(allow_path),
         allow_reaches=_tuple(allow_reach),
         test_timeout_s=test_timeout,

@@ -36,6 +36,7 @@ def localize(
     junit: o.JunitOption = None,
     test_timeout: o.TestTimeoutOption = 30.0,
     repeats: o.RepeatsOption = 2,
+    no_cache: o.NoCacheOption = False,
     location: o.LocationOption = None,
     source: o.SourceOption = None,
     formula: o.FormulaOption = "ochiai",
@@ -76,6 +77,7 @@ def localize(
         image=request,
         memory_mib=memory,
         repeats=repeats,
+        reuse_baseline=not no_cache,
         test_timeout_s=test_timeout,
     )
     make_ready(request, bug, quiet=quiet)

@@ -139,7 +139,7 @@ NoCacheOption = Annotated[
     typer.Option(
         "--no-cache",
         rich_help_panel=TESTS,
-        help="Judge every candidate anew, also one that is known or equal to another.",
+        help="Measure the tests and judge every candidate anew, whatever earlier runs know.",
     ),
 ]
 AllowPathOption = Annotated[

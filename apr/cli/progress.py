@@ -113,7 +113,8 @@ def describe_baseline(data: Mapping[str, Any]) -> str:
         for key, name in kinds
         if data.get(key) or key in ("failing", "passing")
     ]
-    return f"tests: {', '.join(parts)}, in {duration(data['duration_s'])}"
+    known = ", measured by an earlier run" if data.get("is_known") else ""
+    return f"tests: {', '.join(parts)}, in {duration(data['duration_s'])}{known}"
 
 
 def describe_locations(number: int, top: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from apr.core.bug import Bug
 from apr.core.location import SuspiciousLocation
+from apr.core.oracle import Oracle
 from apr.core.patch import Patch
 from apr.core.report import Baseline, TestResult, ValidationReport
 from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Usage
@@ -196,7 +197,23 @@ class OutcomeStore(Protocol):
         ...
 
 
-class RunStore(OutcomeStore, Protocol):
+class OracleStore(Protocol):
+    """Keeps what was measured of subjects, by a key that says all that it depends on."""
+
+    def load_oracle(self, key: str) -> Oracle | None:
+        """The oracle that is known, which counts as used now."""
+        ...
+
+    def keep_oracle(self, key: str, oracle: Oracle) -> Oracle:
+        """Keep an oracle by its key, SHA-256 in hexadecimal, and return what is kept there.
+
+        That is the one kept first, so that all runs agree; only its staging, when it has none
+        yet, is taken from a later one. Those unused for longest may be forgotten.
+        """
+        ...
+
+
+class RunStore(OutcomeStore, OracleStore, Protocol):
     """Keeps runs, nodes, reports and events. Every method is one transaction."""
 
     def create_run(self, run: RepairRun) -> None: ...

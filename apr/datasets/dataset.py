@@ -37,7 +37,10 @@ def _nothing(_bug: Bug) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Bugs by name, with two accessors for judging that read their data only when called."""
+    """Bugs by name, with two accessors for judging that read their data only when called.
+
+    Those of a benchmark that several processes run at once can be pickled.
+    """
 
     name: str
     bugs: tuple[Bug, ...]

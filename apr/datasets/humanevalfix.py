@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def load(
         raise BadInputError(f"{jsonl} has no bug named {', '.join(unknown)}")
     wanted = [row for row in rows if names is None or row.name in names]
     bugs = tuple(_make_bug(row, work / row.name.replace("/", "-"), python) for row in wanted)
-    return Dataset("humanevalfix", bugs, lambda bug: _load_reference(jsonl, bug.name))
+    return Dataset("humanevalfix", bugs, partial(_load_reference, jsonl))
 
 
 def _read_lines(jsonl: Path) -> list[str]:
@@ -111,9 +112,9 @@ def _make_bug(row: _Row, subject: Path, python: str) -> Bug:
     )
 
 
-def _load_reference(jsonl: Path, name: str) -> ReferenceProgram:
+def _load_reference(jsonl: Path, bug: Bug) -> ReferenceProgram:
     rows = (_parse_fields(line, jsonl) for line in _read_lines(jsonl))
-    fields = next(row for row in rows if row["task_id"] == name)
+    fields = next(row for row in rows if row["task_id"] == bug.name)
     source = fields["declaration"] + fields["canonical_solution"]
     seeds = _find_seeds(fields, source)
     return ReferenceProgram(

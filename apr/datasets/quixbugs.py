@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from apr.core.bug import Bug, RunnerKind, TestCommand
@@ -40,7 +41,7 @@ def load(
         raise BadInputError(f"QuixBugs has no program named {', '.join(unknown)}")
     wanted = [name for name in known if names is None or name in names]
     bugs = tuple(_make_bug(root, name, work / name, python) for name in wanted)
-    return Dataset("quixbugs", bugs, lambda bug: _load_reference(root, bug.name))
+    return Dataset("quixbugs", bugs, partial(_load_reference, root))
 
 
 def list_programs(root: Path) -> list[str]:
@@ -97,7 +98,8 @@ def _imported_names(source: str) -> list[str]:
     return names
 
 
-def _load_reference(root: Path, name: str) -> ReferenceProgram:
+def _load_reference(root: Path, bug: Bug) -> ReferenceProgram:
+    name = bug.name
     seeds = _load_seeds(root / CASES / f"{name}.json")
     return ReferenceProgram(
         path=f"{PROGRAMS}/{name}.py",

@@ -6,16 +6,17 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from apr.core.report import ValidationReport
 from apr.storage import codec
 from apr.storage.engine import reading, writing
-from apr.storage.tables import OutcomeRow, ReplyRow
-from apr.storage.upsert import upsert
+from apr.storage.tables import OracleRow, OutcomeRow, ReplyRow
+from apr.storage.upsert import insert, upsert
 
-Table = type[OutcomeRow] | type[ReplyRow]
+Table = type[OutcomeRow] | type[OracleRow] | type[ReplyRow]
 MAX_BYTES = 256 * 1024 * 1024
 """Of all kept documents of a table together, compressed."""
 KEPT_SHARE = 0.9
@@ -56,12 +57,21 @@ def save(
     connection: Connection, table: Table, documents: Mapping[str, bytes], now: datetime
 ) -> None:
     """Insert or replace documents, in the order of their keys so that no two writers deadlock."""
-    packed = {key: zlib.compress(documents[key], level=1) for key in sorted(documents)}
-    values = [
-        {"key": key, "used_at": now, "size": len(document), "document": document}
-        for key, document in packed.items()
-    ]
+    values = [_values(key, documents[key], now) for key in sorted(documents)]
     upsert(connection, table, values, ("used_at", "size", "document"))
+
+
+def first(connection: Connection, table: Table, key: str, document: bytes, now: datetime) -> bytes:
+    """The document kept under `key`, which is the given one if none was; its row is locked."""
+    statement = insert(connection, table).values(_values(key, document, now))
+    connection.execute(statement.on_conflict_do_nothing())
+    query = select(table.document).where(table.key == key).with_for_update()
+    return zlib.decompress(connection.execute(query).scalar_one())
+
+
+def _values(key: str, document: bytes, now: datetime) -> dict[str, Any]:
+    packed = zlib.compress(document, level=1)
+    return {"key": key, "used_at": now, "size": len(packed), "document": packed}
 
 
 def evict(connection: Connection, table: Table, max_bytes: int) -> None:

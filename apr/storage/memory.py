@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from threading import RLock
 from typing import Any
 
+from apr.core.oracle import Oracle
 from apr.core.report import ValidationReport
 from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Usage
 from apr.core.tree import SearchNode, SearchTree
 from apr.storage import codec, rules
 from apr.storage.linking import build_tree
+from apr.storage.oracle import completed
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class InMemoryRunStore:
         self._clock = clock
         self._records: dict[str, _Record] = {}
         self._outcomes: dict[str, ValidationReport] = {}
+        self._oracles: dict[str, Oracle] = {}
         self._lock = RLock()
 
     def create_run(self, run: RepairRun) -> None:
@@ -145,6 +148,15 @@ class InMemoryRunStore:
     def save_outcomes(self, reports: Mapping[str, ValidationReport]) -> None:
         with self._lock:
             self._outcomes.update(reports)
+
+    def load_oracle(self, key: str) -> Oracle | None:
+        with self._lock:
+            return self._oracles.get(key)
+
+    def keep_oracle(self, key: str, oracle: Oracle) -> Oracle:
+        with self._lock:
+            self._oracles[key] = completed(self._oracles.get(key, oracle), oracle)
+            return self._oracles[key]
 
     def append_event(self, run_id: str, kind: str, data: Mapping[str, Any]) -> RunEvent:
         """The event with its number: 1, 2, 3… without a gap.

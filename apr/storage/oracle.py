@@ -1,10 +1,10 @@
-"""The oracle of a run as bytes, so that a resumed run does not have to measure it again."""
+"""An oracle as bytes, so that what was measured once need not be measured again."""
 
 from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from apr.core.bug import TestId
@@ -38,6 +38,11 @@ def decode_oracle(data: bytes) -> Oracle:
         subject_digest=document["subject"],
         staging=None if staging is None else Staging(**staging),
     )
+
+
+def completed(kept: Oracle, later: Oracle) -> Oracle:
+    """The oracle kept first, with the later one's staging if it has none."""
+    return kept if kept.staging is not None else replace(kept, staging=later.staging)
 
 
 def _encode_baseline(baseline: Baseline) -> dict[str, Any]:

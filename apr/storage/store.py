@@ -11,11 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, delete, or_, select, update
 from sqlalchemy import insert as plain_insert
 
+from apr.core.oracle import Oracle
 from apr.core.report import ValidationReport
 from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Usage
 from apr.core.tree import SearchNode, SearchTree
 from apr.storage import codec, kept, rows, rules
 from apr.storage.engine import reading, writing
+from apr.storage.oracle import completed, decode_oracle, encode_oracle
 from apr.storage.tables import (
     ArtifactRow,
     BlobRow,
@@ -23,6 +25,7 @@ from apr.storage.tables import (
     EventRow,
     LeaseRow,
     NodeRow,
+    OracleRow,
     OutcomeRow,
     RankedPatchRow,
     RepairRunRow,
@@ -49,11 +52,13 @@ class SqlRunStore:
         clock: rules.Clock = rules.utc_now,
         *,
         outcome_bytes: int = kept.MAX_BYTES,
+        oracle_bytes: int = kept.MAX_BYTES,
     ) -> None:
-        """`outcome_bytes` bounds the verdicts that are kept for later runs."""
+        """`outcome_bytes` and `oracle_bytes` bound what is kept for later runs."""
         self._engine = engine
         self._clock = clock
         self._outcome_bytes = outcome_bytes
+        self._oracle_bytes = oracle_bytes
         self._unchecked_outcomes = 0
 
     def create_run(self, run: RepairRun) -> None:
@@ -205,6 +210,23 @@ class SqlRunStore:
             if self._unchecked_outcomes <= 0:
                 kept.evict(connection, OutcomeRow, self._outcome_bytes)
                 self._unchecked_outcomes = OUTCOMES_PER_CHECK
+
+    def load_oracle(self, key: str) -> Oracle | None:
+        """The oracle that is known; it counts as used now."""
+        document = kept.load_and_touch(self._engine, OracleRow, [key], self._clock()).get(key)
+        return None if document is None else decode_oracle(document)
+
+    def keep_oracle(self, key: str, oracle: Oracle) -> Oracle:
+        """What is kept under the key: the first one, with a staging as soon as one is known."""
+        now = self._clock()
+        with writing(self._engine) as connection:
+            document = kept.first(connection, OracleRow, key, encode_oracle(oracle), now)
+            known = decode_oracle(document)
+            complete = completed(known, oracle)
+            if complete != known:
+                kept.save(connection, OracleRow, {key: encode_oracle(complete)}, now)
+            kept.evict(connection, OracleRow, self._oracle_bytes)
+        return complete
 
     def append_event(self, run_id: str, kind: str, data: Mapping[str, Any]) -> RunEvent:
         """The event with its number: 1, 2, 3… without a gap, in the order of commits.

@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from apr.storage.columns import ExactText, PackedJson, UtcDateTime
 from apr.storage.rules import RUN_ID_LENGTH
 
-HEAD_REVISION = "0003"
+HEAD_REVISION = "0004"
 """The Alembic revision these tables correspond to."""
 
 # Byte order on PostgreSQL too, whatever the cluster's locale: prefixes become index ranges.
@@ -233,6 +233,21 @@ class OutcomeRow(Base):
     """
 
     __tablename__ = "outcomes"
+    __table_args__ = (Index(None, "used_at", "size"),)
+
+    key: Mapped[str] = mapped_column(Digest, primary_key=True)
+    used_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    size: Mapped[int] = mapped_column(Integer)
+    document: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class OracleRow(Base):
+    """What was measured of a subject, for any run of it; the key says all that it depends on.
+
+    `document` is compressed JSON of `size` bytes; those unused for longest go first.
+    """
+
+    __tablename__ = "oracles"
     __table_args__ = (Index(None, "used_at", "size"),)
 
     key: Mapped[str] = mapped_column(Digest, primary_key=True)

@@ -12,18 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from typer.testing import Result
 
+from apr.bench.records import BugRecord, Protocol, RecordFile
 from apr.cli.bench import BenchFormat, describe_record, describe_totals, emit_records, record_cells
-from apr.cli.benchmark import (
-    BugRecord,
-    Protocol,
-    RecordFile,
-    add_label,
-    judge,
-    make_record,
-    run_bug,
-    sandboxed,
-    total,
-)
+from apr.cli.benchmark import add_label, judge, make_record, run_bug, sandboxed, total
 from apr.cli.details import RunDetails
 from apr.core.bug import Bug, RunnerKind, TestCommand
 from apr.core.errors import BadInputError, EnvironmentUnusableError

@@ -1,0 +1,1 @@
+"""Benchmarks of repair: records of what came of each bug, and their paired comparison."""
