@@ -1,7 +1,8 @@
 """What a real model's answers are worth: usable, distinct and plausible ones, by benchmark.
 
-Usage: python benchmarks/model_answers.py --base-url URL --model NAME --quixbugs DIR
-       --humanevalfix FILE [--bugs N] [--answers N] [--seed N] [--keep FILE] [--set NAME=VALUE]...
+Usage: python benchmarks/model_answers.py --base-url URL --model NAME [--quixbugs DIR]
+       [--humanevalfix FILE] [--bugs N] [--answers N] [--seed N] [--keep FILE]
+       [--set NAME=VALUE]...
 
 Each bug's first question is put once, with N answers drawn to it; an answer that cannot be used
 is sent back once with the reason, as in a run. The patches are validated as in a run. Nothing is
@@ -117,8 +118,11 @@ def tally(
 
 def load(options: argparse.Namespace, work: Path) -> Iterator[tuple[str, Bug]]:
     """Evenly spaced bugs of each benchmark."""
-    sets = {"QuixBugs": quixbugs.load(options.quixbugs, work / "q").bugs}
-    sets["HumanEvalFix"] = humanevalfix.load(options.humanevalfix, work / "h").bugs
+    sets: dict[str, Sequence[Bug]] = {}
+    if options.quixbugs:
+        sets["QuixBugs"] = quixbugs.load(options.quixbugs, work / "q").bugs
+    if options.humanevalfix:
+        sets["HumanEvalFix"] = humanevalfix.load(options.humanevalfix, work / "h").bugs
     for name, bugs in sets.items():
         step = len(bugs) / options.bugs
         for number in range(min(options.bugs, len(bugs))):
@@ -164,8 +168,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--base-url", required=True)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--quixbugs", type=Path, required=True)
-    parser.add_argument("--humanevalfix", type=Path, required=True)
+    parser.add_argument("--quixbugs", type=Path)
+    parser.add_argument("--humanevalfix", type=Path)
     parser.add_argument("--bugs", type=int, default=12)
     parser.add_argument("--answers", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)

@@ -22,10 +22,12 @@ class OpenAIClient:
     settled with what it did cost. An attempt whose reply got lost, or came without a count of its
     tokens, counts with all that was reserved, since the server may have charged for it. `seed`
     decides the jitter of retries. `uncounted` is the number of replies without a count.
+    `is_priced` says that the money in `purse` is known, though it may be none.
     """
 
     def __init__(self, endpoint: Endpoint, purse: Purse, seed: int = 0) -> None:
         self.name = endpoint.model
+        self.is_priced = endpoint.price is not None
         self.uncounted = 0
         self._endpoint = endpoint
         self._purse = purse

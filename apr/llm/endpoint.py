@@ -90,3 +90,9 @@ def check_address(url: str) -> None:
         )
     if not known:
         raise BadInputError(f"--base-url {url} is no address such as http://127.0.0.1:8080/v1")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address is one of this machine's own."""
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or host == "::1" or host.startswith("127.")

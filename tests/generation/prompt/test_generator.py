@@ -48,9 +48,12 @@ def context(*lines: int, **options: Any) -> RepairContext:
 
 @contextmanager
 def model(*texts: str) -> Iterator[tuple[OpenAIClient, Server]]:
-    """A client of a server that answers with `texts` in turn, the last one for ever."""
+    """A client of a server that answers with `texts` in turn, the last one for ever.
+
+    It gives one answer at a time, however many it is asked for.
+    """
     script: Callable[[int, dict[str, Any]], Reply] = lambda number, request: answer(  # noqa: E731
-        request, texts[min(number, len(texts) - 1)]
+        {**request, "n": 1}, texts[min(number, len(texts) - 1)]
     )
     with serving(script) as server:
         endpoint = Endpoint("m", server.base_url, concurrency=1)
@@ -79,6 +82,7 @@ def test_answers_become_patches_against_the_base() -> None:
     assert generator.answers[found[0].patch.digest] == RIGHT
     assert {proposal.origin for proposal in found} == {"m"}
     assert len({request["seed"] for request in server.requests}) == 3
+    assert [request.get("n", 1) for request in server.requests] == [3, 2, 1], "one at a time"
 
 
 def test_the_question_shows_code_test_and_failure_but_no_other_function_body() -> None:
