@@ -66,8 +66,8 @@ def read_answer(
         AnswerError: when there is no change, it fits nowhere, or the outcome would not compile.
     """
     lines = text.replace("\r\n", "\n").split("\n")
-    if is_cut and not _ends_in_prose(lines):
-        raise AnswerError("cut off", "the answer is too long and breaks off: write only the code")
+    if is_cut:  # what is in a block that was not closed may lack anything
+        lines = _without_open_block(lines)
     edits = list(_search_replace(lines, sources, focus)) or list(_diff(lines, sources, focus))
     changed = _apply(edits, sources) if edits else _whole_function(lines, sources, focus)
     changed = {path: new for path, new in changed.items() if new != sources[path]}
@@ -82,10 +82,17 @@ def read_answer(
     return changed
 
 
-def _ends_in_prose(lines: Sequence[str]) -> bool:
-    """Whether all code blocks are closed, and there is one."""
-    fences = [match for line in lines if (match := _FENCE.match(line.strip()))]
-    return bool(fences) and len(fences) % 2 == 0
+def _without_open_block(lines: Sequence[str]) -> list[str]:
+    """The lines before the code block that is never closed.
+
+    Raises:
+        AnswerError: when there is no code block before it.
+    """
+    fences = [number for number, line in enumerate(lines) if _FENCE.match(line.strip())]
+    is_open = len(fences) % 2 == 1
+    if len(fences) < 2 + is_open:
+        raise AnswerError("cut off", "it is too long and breaks off: write only the code")
+    return list(lines[: fences[-1]] if is_open else lines)
 
 
 def _search_replace(

@@ -11,6 +11,7 @@ from apr.core.report import TestResult
 MAX_MESSAGE_LINES = 25
 MAX_LINE = 400
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
+_LIMIT = re.compile(r"the test ran longer than [\d.]+ s")
 _CUT_ADDRESS = re.compile(r"\.\.\.[0-9a-f]{4,}>")
 _PLACE = re.compile(r"\((?P<file>[^()\s,]+), line (?P<line>\d+)\)|(?P<path>[\w./-]+\.\w+):(?P<at>\d+)")
 AROUND = 2  # lines shown before the one of a syntax error
@@ -42,9 +43,11 @@ def build_error_place(message: str, sources: Mapping[str, str]) -> str:
 def shorten(message: str) -> str:
     """The beginning and the end of a long message, the same in every run.
 
-    Addresses differ from one process to the next, and would make equal questions different.
+    Addresses and time limits differ from one run to the next, and would make equal questions
+    different.
     """
     text = _CUT_ADDRESS.sub("...>", _ADDRESS.sub("0x...", message.strip()))
+    text = _LIMIT.sub("the test does not come to an end", text)
     lines = text.split("\n")
     if len(lines) > MAX_MESSAGE_LINES:
         half = MAX_MESSAGE_LINES // 2

@@ -19,6 +19,7 @@ from apr.source.statements import SourceIndex, index_source
 BYTES_PER_TOKEN = 3.5
 MAX_TEST_LINES = 60
 MAX_OUTLINE_LINES = 60
+MAX_FAILURES = 50  # looked at for some that differ
 _LABELS = {".py": "python", ".java": "java", ".js": "javascript", ".c": "c", ".h": "c"}
 
 
@@ -54,7 +55,7 @@ def gather(situation: Situation, settings: PromptSettings) -> list[Section]:
     if settings.feedback:
         sections += _feedback(situation, settings)
     else:
-        sections += _failing_tests(situation, situation.failures[: settings.tests])
+        sections += _failing_tests(situation, situation.failures, settings.tests)
     return sections + _around(situation, settings)
 
 
@@ -62,14 +63,14 @@ def _feedback(situation: Situation, settings: PromptSettings) -> list[Section]:
     """What was tried on the way here, and what its tests said."""
     report = situation.report
     if report is None or not situation.patch.hunks:
-        return _failing_tests(situation, situation.failures[: settings.tests])
+        return _failing_tests(situation, situation.failures, settings.tests)
     diff = render_diff(situation.patch, situation.base).rstrip()
     tried = f"It already holds this change, which is not enough:\n\n{fenced(diff, '')}"
     sections = [Section(1, tried)]
     if report.verdict is Verdict.DOES_NOT_BUILD:
         return [*sections, Section(0, _build_error(situation, report.message))]
     failed = [result for result in report.results if result.outcome.is_failure]
-    return sections + _failing_tests(situation, failed[: settings.tests])
+    return sections + _failing_tests(situation, failed, settings.tests)
 
 
 def _build_error(situation: Situation, message: str) -> str:
@@ -78,20 +79,35 @@ def _build_error(situation: Situation, message: str) -> str:
     return f"It does not even compile:\n\n{fenced(shorten(message), '')}{shown}"
 
 
-def _failing_tests(situation: Situation, failed: Sequence[TestResult]) -> list[Section]:
-    """Each test with its text, unless an earlier one has the same, and what it says."""
+def _failing_tests(
+    situation: Situation, failed: Sequence[TestResult], most: int
+) -> list[Section]:
+    """The first `most` failures; those with the same test and the same words count as one."""
     sections: list[Section] = []
     shown: set[str] = set()
-    for number, result in enumerate(failed):
+    seen: set[str] = set()
+    for result in failed[:MAX_FAILURES]:
         source = test_source(result, situation.tests)
-        path = result.test.partition("::")[0]
-        code = f":\n\n{fenced(source, path)}" if source and source not in shown else "."
+        failure = _failure(result, situation.sources)
+        if source + failure in seen:
+            continue
+        name = result.test.rpartition("::")[2]
+        is_news = bool(source) and source not in shown
+        code = f":\n\n{fenced(source, result.test.partition('::')[0])}" if is_news else "."
+        text = f"The test `{name}` fails{code}\n\n{failure}"
+        sections.append(Section(len(sections), text))
         shown.add(source)
-        said = fenced(shorten(result.message or result.outcome.value), "")
-        where = failing_line(result, situation.sources)
-        text = f"The test `{result.test}` fails{code}\n\nIt says:\n\n{said}"
-        sections.append(Section(number, f"{text}\n\n{where}" if where else text))
+        seen.add(source + failure)
+        if len(sections) >= most:
+            break
     return sections
+
+
+def _failure(result: TestResult, sources: Mapping[str, str]) -> str:
+    """What a test says, and where it happened."""
+    said = f"It says:\n\n{fenced(shorten(result.message or result.outcome.value), '')}"
+    where = failing_line(result, sources)
+    return f"{said}\n\n{where}" if where else said
 
 
 def test_source(result: TestResult, tests: Mapping[str, str]) -> str:

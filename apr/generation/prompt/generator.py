@@ -24,6 +24,7 @@ SCORE = 0.5  # a model does not say how sure it is; its first answers count a li
 LEAST_PROMPT = 200  # tokens: what does not fit into such a context is beyond help
 TALK = 300  # tokens that a model may spend on words beside the code
 REWRITING = 2.0  # how many times the length of the old code its correction may have
+LOST = frozenset({"no code", "cut off"})  # kinds of answers that are better forgotten
 STOP = ("```",)  # of a text to be continued, which is inside a code block
 
 
@@ -236,7 +237,8 @@ def _corrected(
     """The question together with the one that tells what was wrong; none where nobody listens."""
     if isinstance(question.prompt, str):
         return []
-    chat = correction_prompt(question.prompt, answer.text, str(error))
+    repeat = error.kind not in LOST
+    chat = correction_prompt(question.prompt, answer.text, str(error), repeat=repeat)
     return [(question, replace(question, prompt=chat, n=1))]
 
 

@@ -76,7 +76,17 @@ def _task(situation: Situation, settings: PromptSettings) -> str:
     return text + "\n\nDo not change or mention the tests in the code."
 
 
-def correction_prompt(asked: tuple[Message, ...], answer: str, reason: str) -> tuple[Message, ...]:
-    """The chat goes on: what was wrong with the form of the answer."""
+def correction_prompt(
+    asked: tuple[Message, ...], answer: str, reason: str, *, repeat: bool
+) -> tuple[Message, ...]:
+    """The chat with what was wrong with the answer.
+
+    Without `repeat` the answer itself is left out: a small model that has lost its way finds it
+    more easily when it does not see where it went.
+    """
     text = f"That cannot be used: {reason}. Please answer again, in the form asked for."
-    return (*asked, Message(Role.ASSISTANT, answer), Message(Role.USER, text))
+    if repeat:
+        return (*asked, Message(Role.ASSISTANT, answer), Message(Role.USER, text))
+    question = asked[-1]
+    told = f"{question.content}\n\nWrite nothing but that: an earlier answer could not be used,"
+    return (*asked[:-1], Message(question.role, f"{told} since {reason}."))

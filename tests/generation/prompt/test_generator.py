@@ -114,8 +114,19 @@ def test_an_answer_that_cannot_be_applied_is_sent_back_with_the_reason() -> None
         found = generator.propose(context(), root(), 1)
     assert len(found) == 1
     assert "no code block" in server.requests[1]["messages"][-1]["content"]
-    assert server.requests[1]["messages"][-2]["content"] == "Swap the arguments."
-    assert sum(generator.rejected.values()) == 1
+    assert "Swap the arguments." not in said(server, 1), "talk is better forgotten"
+    assert generator.rejected == {"no code": 1}
+
+
+def test_an_answer_that_is_nearly_right_is_shown_to_its_author() -> None:
+    broken = "```python\ndef double(x):\n    return (x + x\n```"
+    with model(broken, RIGHT) as (client, server):
+        generator = PromptGenerator(client)
+        found = generator.propose(context(), root(), 1)
+    assert len(found) == 1, "nothing is validated that does not compile"
+    assert "does not compile" in server.requests[1]["messages"][-1]["content"]
+    assert server.requests[1]["messages"][-2]["content"] == broken
+    assert (generator.answered, generator.rejected) == (2, {"does not compile": 1})
 
 
 def test_corrections_come_to_an_end() -> None:
