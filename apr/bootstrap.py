@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from apr.core.errors import BadInputError, StoreError
 from apr.core.model import Purse, ReplyStore
 from apr.core.ports import Generator, RepairContext
-from apr.repair import Proposer
+from apr.repair import Conversation, Proposer
 from apr.search.reward import MixedReward, TestReward
 from apr.service import Service
 from apr.settings import AppSettings, ModelSettings, RunSettings
@@ -20,7 +20,10 @@ from apr.storage.replies import SqlReplyStore
 from apr.storage.store import SqlRunStore
 
 if TYPE_CHECKING:
+    from apr.generation.prompt.generator import PromptGenerator
     from apr.generation.prompt.settings import PromptSettings
+    from apr.llm.cache import CachingClient
+    from apr.llm.client import OpenAIClient
     from apr.llm.endpoint import Endpoint
 
 
@@ -65,11 +68,27 @@ def open_proposer(
     from apr.llm.cache import CachingClient
     from apr.llm.client import OpenAIClient
 
-    with OpenAIClient(make_endpoint(chosen, purse), purse, context.seed) as asked:
+    endpoint = make_endpoint(chosen, caps_money=purse.caps_money)
+    with OpenAIClient(endpoint, purse, context.seed) as asked:
         client = CachingClient(asked, replies, chosen.base_url or "")
         generator = PromptGenerator(client, make_prompt_settings(chosen))
-        judge = ModelJudge(client, context, generator.answers)
-        yield Proposer(generator, MixedReward(tests, judge, chosen.judge_weight))
+        judge = ModelJudge(client, context, generator.answers, chosen.interface)
+        evaluator = MixedReward(tests, judge, chosen.judge_weight)
+        yield Proposer(generator, evaluator, lambda: conversation(asked, client, generator))
+
+
+def conversation(
+    asked: OpenAIClient, client: CachingClient, generator: PromptGenerator
+) -> Conversation:
+    """What came of asking the model."""
+    return Conversation(
+        requests=client.asked,
+        from_cache=client.answered,
+        uncounted=asked.uncounted,
+        is_priced=asked.is_priced,
+        answers=generator.answered,
+        rejected=dict(generator.rejected),
+    )
 
 
 def make_template_generator() -> Generator:
@@ -82,16 +101,22 @@ def make_template_generator() -> Generator:
     return TemplateGenerator((PythonLanguage(), *LANGUAGES))
 
 
-def make_endpoint(chosen: ModelSettings, purse: Purse) -> Endpoint:
-    """Where the model is asked; a server with an address of its own is free unless priced."""
-    from apr.llm.endpoint import Endpoint
+def make_endpoint(chosen: ModelSettings, *, caps_money: bool) -> Endpoint:
+    """Where the model is asked.
+
+    Raises:
+        BadInputError: when the address is none, or money is capped that cannot be counted.
+    """
+    from apr.llm.endpoint import Endpoint, is_loopback
     from apr.llm.prices import FREE, LIST_PRICES, Price, price_of
 
     if chosen.price is not None:
         price: Price | None = Price(*chosen.price)
-    else:
-        price = price_of(chosen.model, LIST_PRICES) if chosen.base_url is None else FREE
-    if price is None and purse.caps_money:
+    elif chosen.base_url is None:
+        price = price_of(chosen.model, LIST_PRICES)
+    else:  # what runs here costs nothing, as far as anybody knows
+        price = FREE if is_loopback(chosen.base_url) and not caps_money else None
+    if price is None and caps_money:
         raise BadInputError(
             f"the price of {chosen.model} is unknown, so money cannot be capped: give --price"
         )
@@ -110,7 +135,7 @@ def make_endpoint(chosen: ModelSettings, purse: Purse) -> Endpoint:
 
 def make_prompt_settings(chosen: ModelSettings) -> PromptSettings:
     """How the model is asked."""
-    from apr.generation.prompt.settings import AnswerFormat, PromptSettings
+    from apr.generation.prompt.settings import AnswerFormat, Interface, PromptSettings
 
     return PromptSettings(
         answer_format=AnswerFormat(chosen.answer_format),
@@ -119,4 +144,5 @@ def make_prompt_settings(chosen: ModelSettings) -> PromptSettings:
         feedback=chosen.feedback,
         reasoning=chosen.reasoning,
         temperature=chosen.temperature,
+        interface=Interface(chosen.interface),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from apr.core.bug import Bug, RunnerKind
@@ -39,11 +39,29 @@ from validation.workspace import SourceTree
 
 
 @dataclass(frozen=True, slots=True)
+class Conversation:
+    """What came of asking a language model.
+
+    Of `requests` so many were known `from_cache`, and so many `uncounted`: their replies came
+    without a count of tokens. Of `answers`, those were `rejected` that held no patch, by the
+    reason. Without `is_priced` nothing is known about the money.
+    """
+
+    requests: int
+    from_cache: int
+    uncounted: int
+    is_priced: bool
+    answers: int
+    rejected: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Proposer:
     """Who proposes patches in a run, and who says what they are worth."""
 
     generator: Generator
     evaluator: Evaluator
+    conversation: Callable[[], Conversation] | None = None
 
 
 OpenProposer = Callable[[RunSettings, RepairContext, Purse], AbstractContextManager[Proposer]]
@@ -146,11 +164,12 @@ def repair(
     notify: Notify,
     outcomes: OutcomeStore | None = None,
     remember: Callable[[Oracle], None] = lambda oracle: None,
+    spend: Callable[[Usage], None] = lambda usage: None,
 ) -> Repair:
     """Search for patches that make the trigger tests pass, and confirm and rank what is found.
 
     `outcomes` keeps verdicts for later runs; `remember` is handed the oracle with whatever was
-    measured in addition.
+    measured in addition, `spend` all that is spent by then whenever a model is asked or answers.
     """
     notify("phase", {"name": "search"})
     context = RepairContext(
@@ -163,8 +182,9 @@ def repair(
         relocate=Relocation(subject.sources, settings, oracle),
     )
     meter = BudgetMeter(budget, time.monotonic, known.usage)
+    purse = RecordingPurse(meter, spend)
     with (
-        open_proposer(settings, context, meter) as proposer,
+        open_proposer(settings, context, purse) as proposer,
         open_validator(subject, oracle, settings, notify) as validator,
     ):
         if oracle.staging is None:
@@ -180,8 +200,54 @@ def repair(
             known=known.reports,
             observer=observer,
         )
+        _tell(proposer, notify)
     ranked = rank(result, subject.sources)
     return Repair(ranked, result.stopped, result.tree, meter.usage)
+
+
+class RecordingPurse:
+    """A run's purse that has every reservation written down before the money can be spent.
+
+    Whoever goes on with a run that was killed in the middle of a question thus knows what the
+    question may have cost.
+    """
+
+    def __init__(self, meter: BudgetMeter, record: Callable[[Usage], None]) -> None:
+        self._meter = meter
+        self._record = record
+
+    @property
+    def caps_money(self) -> bool:
+        """See `Purse.caps_money`."""
+        return self._meter.caps_money
+
+    def reserve(self, amount: Usage) -> None:
+        """See `Purse.reserve`."""
+        self._meter.reserve(amount)
+        self._record(self._meter.usage)
+
+    def settle(self, reserved: Usage, spent: Usage) -> None:
+        """See `Purse.settle`."""
+        self._meter.settle(reserved, spent)
+        self._record(self._meter.usage)
+
+
+def _tell(proposer: Proposer, notify: Notify) -> None:
+    """What a model's answers were like, and what is not known about their costs."""
+    if proposer.conversation is None:
+        return
+    told = proposer.conversation()
+    notify("model", asdict(told))
+    if told.uncounted:
+        notify(
+            "warning",
+            {
+                "message": f"{told.uncounted} replies came without a count of their tokens and"
+                " were charged with all that had been reserved for them"
+            },
+        )
+    if not told.is_priced and told.requests > told.from_cache:
+        notify("warning", {"message": "the model's price is unknown: money was not counted"})
 
 
 def judge_diffs(

@@ -129,6 +129,7 @@ class Service:
                 notify,
                 self.store,
                 lambda measured: self._complete_oracle(run, subject, settings, measured),
+                lambda usage: self.store.save_usage(run.id, usage),
             )
 
     def _oracle(
@@ -263,7 +264,9 @@ def _final_status(result: Repair) -> RunStatus:
 class _Recorder:
     """Keeps the lasting events in the store and passes all of them on."""
 
-    LASTING = frozenset({"phase", "sandbox", "baseline", "locations", "plausible", "warning"})
+    LASTING = frozenset(
+        {"phase", "sandbox", "baseline", "locations", "plausible", "warning", "model"}
+    )
 
     def __init__(self, store: RunStore, run_id: str, listener: ProgressListener | None) -> None:
         self._store = store

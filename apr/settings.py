@@ -42,6 +42,9 @@ class AppSettings(BaseSettings):
     build_timeout_s: int = Field(default=1800, ge=1)
     """Wall-clock seconds that building one image may take."""
 
+    prices: Path | None = None
+    """Price table for language models, in TOML; it comes before the list prices."""
+
     @property
     def store_url(self) -> str:
         """The database that is really used."""
@@ -62,8 +65,12 @@ class ModelSettings(BaseModel):
     api_key_env: str = "OPENAI_API_KEY"
     """Environment variable with the key; the key itself is stored nowhere."""
 
-    price: tuple[float, float] | None = None
-    """US dollars for a million tokens of prompt and of answer; None: the list price, if known."""
+    price: tuple[float, float] | tuple[float, float, float] | None = None
+    """US dollars for a million tokens of prompt, of answer, and of cached prompt (default: like
+    any other); None: the list price, if known."""
+
+    interface: Literal["chat", "completions"] = "chat"
+    """Whether the model is talked to, or has a text to continue, as base models need it."""
 
     temperature: float = Field(default=0.95, ge=0, le=2)
     """Temperature of the answers; 0.95 as in APRMCTS."""
@@ -96,7 +103,7 @@ class ModelSettings(BaseModel):
     """Rate limit of the endpoint, prompts and answers together."""
 
     timeout_s: float = Field(default=300.0, gt=0)
-    """Seconds without a word after which a request is given up."""
+    """Seconds of silence after which a request is given up; it may take four times as long."""
 
     stream: bool = False
     """Whether answers are streamed, so that a stalled server is noticed early."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -67,8 +69,17 @@ class ModelOptions:
         str | None,
         _option(
             "--price",
-            "US dollars for a million tokens of prompt and of answer, such as 0.15:0.6.",
-            metavar="IN:OUT",
+            "US dollars for a million tokens of prompt and of answer, such as 0.15:0.6;"
+            " and of prompt that the server had cached.",
+            metavar="IN:OUT[:CACHED]",
+        ),
+    ] = None
+    prices: Annotated[
+        Path | None,
+        _option(
+            "--prices",
+            "A table of prices in TOML. Default: APR_PRICES, then the list prices.",
+            metavar="FILE",
         ),
     ] = None
     temperature: Annotated[
@@ -87,6 +98,14 @@ class ModelOptions:
         float,
         _option("--judge", "Weight of the model's own judgement in the reward.", min=0.0, max=1.0),
     ] = 0.0
+    completions: Annotated[
+        bool,
+        _option("--completions", "Have a base model continue a text instead of talking to it."),
+    ] = False
+    reasoning: Annotated[
+        bool,
+        _option("--reasoning/--no-reasoning", "Ask the model to explain the fault first."),
+    ] = True
     feedback: Annotated[
         bool,
         _option("--feedback/--no-feedback", "Show the model what was tried and what tests said."),
@@ -94,6 +113,21 @@ class ModelOptions:
     concurrency: Annotated[
         int, _option("--concurrency", "Requests under way at once.", metavar="N", min=1)
     ] = 8
+    requests_per_minute: Annotated[
+        float | None,
+        _option("--requests-per-minute", "Rate limit of the endpoint.", metavar="N", min=0.001),
+    ] = None
+    tokens_per_minute: Annotated[
+        float | None,
+        _option("--tokens-per-minute", "Rate limit of the endpoint.", metavar="N", min=0.001),
+    ] = None
+    reply_timeout: Annotated[
+        float,
+        _option("--reply-timeout", "Seconds that the endpoint may be silent.", metavar="S", min=0.1),
+    ] = 300.0
+    stream: Annotated[
+        bool, _option("--stream", "Have answers streamed, so that a stall is noticed early.")
+    ] = False
     preset: Annotated[
         Preset | None,
         _option("--search", "The shape of the tree. Default: aprmcts for a model, else ranked."),
@@ -131,29 +165,53 @@ class ModelOptions:
     def settings(self) -> dict[str, Any]:
         """The part of a run's settings that these options decide."""
         is_model = self.chosen is GeneratorName.LLM
+        model = self._model() if is_model else None
         preset = self.preset or (Preset.APRMCTS if is_model else Preset.RANKED)
         return {
             "generator": self.chosen.value,
             "preset": preset.value,
             "parallel": self.parallel,
             "batch": self.batch,
-            "llm": self._model() if is_model else None,
+            "llm": model,
         }
 
     def _model(self) -> dict[str, Any]:
-        return {
+        """The model's settings, once it is certain that it could be asked."""
+        chosen = {
             "model": self.model,
             "base_url": self.base_url,
             "api_key_env": self.api_key_env,
-            "price": None if self.price is None else parse_price(self.price),
+            "price": self._price(),
+            "interface": "completions" if self.completions else "chat",
             "temperature": self.temperature,
             "prompt_tokens": self.prompt_tokens,
             "answer_tokens": self.answer_tokens,
             "answer_format": self.answer.value,
+            "reasoning": self.reasoning,
             "feedback": self.feedback,
             "judge_weight": self.judge,
             "concurrency": self.concurrency,
+            "requests_per_minute": self.requests_per_minute,
+            "tokens_per_minute": self.tokens_per_minute,
+            "timeout_s": self.reply_timeout,
+            "stream": self.stream,
         }
+        check_model(chosen, caps_money=self.max_cost is not None)
+        return chosen
+
+    def _price(self) -> tuple[float, ...] | None:
+        from apr.llm.prices import parse_price, price_of, read_prices
+        from apr.settings import AppSettings
+
+        table = self.prices or AppSettings().prices
+        if self.price is not None:
+            price = parse_price(self.price)
+        elif table is None or (found := price_of(str(self.model), read_prices(table))) is None:
+            return None
+        else:
+            price = found
+        fixed = (price.prompt, price.completion)
+        return fixed if price.cached is None else (*fixed, price.cached)
 
     def budget(self, candidates: int | None, seconds: float | None) -> Budget:
         """All caps of the run; a model gets fewer candidates than the templates."""
@@ -166,16 +224,13 @@ class ModelOptions:
         )
 
 
-def parse_price(text: str) -> tuple[float, float]:
-    """The dollars for a million tokens of prompt and of answer.
+def check_model(chosen: Mapping[str, Any], *, caps_money: bool) -> None:
+    """See to it that a run does not learn after its baseline that it has no key.
 
     Raises:
-        BadInputError: when the text is not two numbers.
+        BadInputError: when the address, the key or the price is missing or cannot be used.
     """
-    try:
-        prompt, answer = (float(part) for part in text.split(":"))
-    except ValueError:
-        raise BadInputError(f"--price {text} is not IN:OUT, such as 0.15:0.6") from None
-    if not (prompt >= 0 and answer >= 0):
-        raise BadInputError(f"--price {text} is negative or no number")
-    return prompt, answer
+    from apr.bootstrap import make_endpoint
+    from apr.settings import ModelSettings
+
+    make_endpoint(ModelSettings(**chosen), caps_money=caps_money).api_key()

@@ -90,7 +90,21 @@ def describe_event(kind: str, data: Mapping[str, Any]) -> str | None:
         return describe_locations(data["count"], data["top"][:3])
     if kind == "plausible":
         return f"plausible patch: {one_line(data['origin'])} (node {data['node']})"
+    if kind == "model":
+        return describe_conversation(data)
     return f"warning: {one_line(data['message'])}" if kind == "warning" else None
+
+
+def describe_conversation(data: Mapping[str, Any]) -> str:
+    """How many answers a model gave, and what became of them."""
+    text = f"model: {count(data['answers'], 'answer')}"
+    if data["from_cache"]:
+        text += f", {data['from_cache']:,} of {count(data['requests'], 'request')} known already"
+    rejected: Mapping[str, int] = data["rejected"]
+    if rejected:
+        commonest = max(rejected, key=lambda reason: rejected[reason])
+        text += f", {sum(rejected.values()):,} without a patch (mostly: {one_line(commonest)})"
+    return text
 
 
 def describe_sandbox(name: str) -> str:

@@ -71,6 +71,10 @@ class LeaseLostError(AprError):
     """Another process owns this run now."""
 
 
+class ModelRefusedError(BadInputError):
+    """A model's endpoint does not take the key, or has no such model."""
+
+
 class ModelError(EnvironmentUnusableError):
     """A model's endpoint gives no usable reply."""
 

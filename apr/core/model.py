@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -98,6 +98,7 @@ class ModelReply:
     """The answers to one request, their tokens and price in US dollars.
 
     A reply from the cache cost nothing now: its `cost_usd` is 0, its `usage` what it once took.
+    No answers: the budget had no room for this request, though it had for others beside it.
     """
 
     answers: tuple[Answer, ...]
@@ -106,18 +107,28 @@ class ModelReply:
     from_cache: bool = False
 
 
+Arrived = Callable[[int, ModelReply], None]
+"""Told at once of every reply, with the position of its request; from any thread."""
+
+
 class ModelClient(Protocol):
     """Answers requests; `name` is the model's, as shown to users and kept with each patch."""
 
     name: str
 
-    def complete(self, requests: Sequence[ModelRequest]) -> Sequence[ModelReply]:
+    def complete(
+        self, requests: Sequence[ModelRequest], arrived: Arrived | None = None
+    ) -> Sequence[ModelReply]:
         """One reply per request, in order; they are asked for side by side.
 
+        An error is raised only when every request has come to an end, so that `arrived` has
+        heard of all that was paid for.
+
         Raises:
-            BudgetExhaustedError: when a cap of the run would be overshot.
+            BudgetExhaustedError: when the caps of the run leave no room for any of them.
             ModelError: when the endpoint gives no usable reply in spite of retries.
             PromptTooLongError: when a prompt does not fit into the model's context.
+            ModelRefusedError: when it knows neither the key nor the model.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ class Price:
     prompt: float
     completion: float
     cached: float | None = None
+
+    @property
+    def is_sensible(self) -> bool:
+        """Finite and not negative."""
+        numbers = (self.prompt, self.completion, self.cached or 0.0)
+        return all(math.isfinite(number) and number >= 0 for number in numbers)
 
     def of(self, usage: TokenUsage) -> float:
         """What a reply cost, in US dollars."""
@@ -48,6 +55,21 @@ def price_of(model: str, table: Mapping[str, Price]) -> Price | None:
     return table[max(names, key=len)] if names else None
 
 
+def parse_price(text: str) -> Price:
+    """IN:OUT or IN:OUT:CACHED, in dollars for a million tokens.
+
+    Raises:
+        BadInputError: when the text is something else.
+    """
+    try:
+        price = Price(*(float(part) for part in text.split(":")))
+    except (TypeError, ValueError):
+        raise BadInputError(f"--price {text} is not IN:OUT, such as 0.15:0.6") from None
+    if not price.is_sensible:
+        raise BadInputError(f"--price {text} is negative or no number")
+    return price
+
+
 def read_prices(path: Path) -> dict[str, Price]:
     """A user's own prices: TOML, one table per model with `prompt`, `completion`, `cached`.
 
@@ -70,6 +92,6 @@ def _read_price(path: Path, model: str, entry: object) -> Price:
             f"{path}: the price of {model!r} needs the numbers prompt and completion, "
             "and may have cached"
         ) from error
-    if min(price.prompt, price.completion, price.cached or 0.0) < 0:
-        raise BadInputError(f"{path}: the price of {model!r} is negative")
+    if not price.is_sensible:
+        raise BadInputError(f"{path}: the price of {model!r} is negative or no number")
     return price

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
+import asyncio
+import concurrent.futures
+import contextlib
 import json
-import random
 import threading
 import time
 from typing import Any
 
 import pytest
 
-from apr.core.errors import BadInputError, BudgetExhaustedError, ModelError, PromptTooLongError
-from apr.core.model import Message, ModelRequest, Role, Sampling
-from apr.core.run import Budget, Usage
+from apr.core.errors import (
+    BadInputError,
+    BudgetExhaustedError,
+    ModelError,
+    ModelRefusedError,
+    PromptTooLongError,
+)
+from apr.core.model import Message, ModelReply, ModelRequest, Role, Sampling
+from apr.core.run import Budget
 from apr.llm.client import OpenAIClient
 from apr.llm.endpoint import Endpoint
 from apr.llm.prices import Price
@@ -83,15 +90,23 @@ def test_a_text_is_continued_through_the_completions_endpoint() -> None:
         Reply(body={"object": "chat.completion", "choices": []}),
         Reply(body={"object": "chat.completion"}),
         Reply(body=[1, 2]),
+        Reply(body={"choices": [{"message": {"content": ["no text"]}}]}),
+        Reply(body={"choices": [None], "usage": 3}),
         Reply(body={"late": True}, delay_s=1.0),
+        Reply(body={"choices": []}, cut=0, reset=True),
+        Reply(body={"choices": [{"message": {"content": "cut"}}]}, cut=20, reset=True),
+        Reply(body=b" " * 2_000_000 + b"{}"),
+        Reply(body=b"{" + b" " * 400, trickle_s=0.3),
     ],
-    ids=["500", "503", "429", "cut", "garbage", "html", "empty", "lacking", "list", "late"],
+    ids=["500", "503", "429", "cut", "garbage", "html", "empty", "lacking", "list"]
+    + ["parts", "null", "late", "reset before", "reset within", "huge", "trickle"],
 )
 def test_a_passing_fault_is_outlived(fault: Reply) -> None:
     def script(number: int, request: dict[str, Any]) -> Reply:
         return fault if number == 0 else answer(request)
 
-    with serving(script) as server, client(server.base_url, meter(), timeout_s=0.4) as model:
+    options = {"timeout_s": 0.4, "max_reply_bytes": 1_000_000}
+    with serving(script) as server, client(server.base_url, meter(), **options) as model:
         [reply] = model.complete([chat()])
     assert reply.answers[0].text == "an answer"
     assert len(server.requests) == 2
@@ -126,7 +141,7 @@ def test_a_lasting_fault_is_told_in_one_sentence_without_the_key(
     with (
         serving(lambda *_: Reply(401, body)) as server,
         client(server.base_url, meter()) as model,
-        pytest.raises(ModelError) as caught,
+        pytest.raises(ModelRefusedError) as caught,
     ):
         model.complete([chat()])
     assert len(server.requests) == 1
@@ -146,18 +161,158 @@ def test_it_gives_up_after_the_agreed_attempts() -> None:
     assert len(server.requests) == 4
 
 
-def test_nobody_listening_is_a_model_error() -> None:
-    with client("http://127.0.0.1:9/v1", meter()) as model, pytest.raises(ModelError):
-        model.complete([chat()])
-
-
-def test_a_prompt_beyond_the_context_is_told_apart() -> None:
-    body = {"error": {"message": "This model's maximum context length is 8192 tokens"}}
+def test_nobody_listening_is_a_model_error_that_costs_nothing() -> None:
+    purse = meter()
     with (
-        serving(lambda *_: Reply(400, body)) as server,
-        client(server.base_url, meter()) as model,
-        pytest.raises(PromptTooLongError),
+        client("http://127.0.0.1:9/v1", purse) as model,
+        pytest.raises(ModelError, match="after 2 attempts: the connection failed"),
     ):
+        model.complete([chat()])
+    assert (purse.usage.calls, purse.usage.tokens) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind"),
+    [
+        (401, "bad key", ModelRefusedError),
+        (404, "File Not Found", ModelRefusedError),
+        (404, "The model `gtp-4` does not exist", ModelRefusedError),
+        (400, "model 'x' not found", ModelRefusedError),
+        (400, "no such thing", ModelError),
+        (429, "You exceeded your current quota (insufficient_quota)", ModelError),
+        (400, "This model's maximum context length is 8192 tokens", PromptTooLongError),
+        (400, "the request exceeds the available context size", PromptTooLongError),
+    ],
+)
+def test_what_cannot_be_mended_by_asking_again_is_not_asked_again(
+    status: int, message: str, kind: type[Exception]
+) -> None:
+    with (
+        serving(lambda *_: Reply(status, {"error": {"message": message}})) as server,
+        client(server.base_url, meter()) as model,
+        pytest.raises(kind) as caught,
+    ):
+        model.complete([chat()])
+    assert type(caught.value) is kind
+    assert len(server.requests) == 1
+
+
+def refuse(request: dict[str, Any], name: str, message: str) -> Reply:
+    """A server that knows no option of this name."""
+    if name not in request:
+        return answer(request)
+    return Reply(400, {"error": {"message": message, "param": None}})
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "sampling"),
+    [
+        ("seed", "Unrecognized request argument supplied: seed", {"seed": 3}),
+        ("presence_penalty", "body.presence_penalty: Extra inputs", {"presence_penalty": 1.0}),
+        ("temperature", "'temperature' does not support 0.95", {}),
+        ("stop", "Unsupported parameter: 'stop'", {"stop": ("x",)}),
+        ("max_tokens", "'max_tokens' is not supported: use 'max_completion_tokens'", {}),
+    ],
+)
+def test_an_option_that_is_refused_is_left_out_from_then_on(
+    name: str, message: str, sampling: dict[str, Any]
+) -> None:
+    with (
+        serving(lambda _, r: refuse(r, name, message)) as server,
+        client(server.base_url, meter()) as model,
+    ):
+        for _ in range(2):
+            [reply] = model.complete([chat(**sampling)])
+            assert reply.answers
+    assert len(server.requests) == 3
+    assert name not in server.requests[-1]
+    assert "max_tokens" in server.requests[-1] or "max_completion_tokens" in server.requests[-1]
+
+
+def test_a_server_that_gives_one_answer_at_a_time_is_asked_for_the_rest() -> None:
+    purse = meter()
+    with (
+        serving(lambda number, r: answer({**r, "n": 1}, f"answer {number}")) as server,
+        client(server.base_url, purse) as model,
+    ):
+        [reply] = model.complete([chat(n=3, seed=7)])
+    assert [a.text for a in reply.answers] == ["answer 0", "answer 1", "answer 2"]
+    assert [request.get("n", 1) for request in server.requests] == [3, 2, 1]
+    assert len({request["seed"] for request in server.requests}) == 3
+    assert reply.usage.total == purse.usage.tokens == 3 * (3 + 2)
+
+
+USAGES = [
+    ({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}, 5),
+    ({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 30}, 30),
+    ({"prompt_tokens": 3, "completion_tokens": None}, 3),
+    ({"prompt_tokens": -1, "completion_tokens": 2}, None),
+    ({"prompt_tokens": "many", "completion_tokens": 2}, None),
+    ({"prompt_tokens": True, "completion_tokens": 2}, None),
+    ([1, 2], None),
+    (None, None),
+]
+
+
+@pytest.mark.parametrize(("usage", "tokens"), USAGES)
+def test_a_reply_without_a_true_count_costs_all_that_was_reserved(
+    usage: Any, tokens: int | None
+) -> None:
+    def script(_: int, request: dict[str, Any]) -> Reply:
+        reply = answer(request)
+        return Reply(body={**reply.body, "usage": usage})
+
+    purse = meter()
+    with serving(script) as server, client(server.base_url, purse) as model:
+        [reply] = model.complete([chat()])
+    assert reply.usage.is_estimate is (tokens is None)
+    assert model.uncounted == (tokens is None)
+    bound = 13 + 2 * 64 + 16  # bytes of the prompt, its template, and max_tokens
+    assert purse.usage.tokens == (bound if tokens is None else tokens)
+
+
+def test_replies_are_told_of_even_when_another_request_fails() -> None:
+    def script(_: int, request: dict[str, Any]) -> Reply:
+        is_bad = "bad" in request["messages"][-1]["content"]
+        return Reply(500, {"error": {"message": "broken"}}) if is_bad else answer(request)
+
+    heard: dict[int, ModelReply] = {}
+    with (
+        serving(script) as server,
+        client(server.base_url, meter()) as model,
+        pytest.raises(ModelError, match="broken"),
+    ):
+        model.complete([chat("good"), chat("bad"), chat("good again")], heard.__setitem__)
+    assert sorted(heard) == [0, 2]
+
+
+def test_what_the_budget_still_allows_is_answered() -> None:
+    with (
+        serving(lambda _, r: answer(r)) as server,
+        client(server.base_url, meter(calls=2), concurrency=1) as model,
+    ):
+        replies = model.complete([chat("a"), chat("b"), chat("c"), chat("d")])
+        with pytest.raises(BudgetExhaustedError):
+            model.complete([chat("e")])
+    assert [len(reply.answers) for reply in replies] == [1, 1, 0, 0]
+    assert len(server.requests) == 2
+
+
+def test_a_request_that_is_given_up_counts_with_all_that_was_reserved() -> None:
+    purse = meter()
+    late = Reply(body={}, delay_s=1.0)
+    with serving(lambda *_: late) as server, client(server.base_url, purse) as model:
+        thread = threading.Thread(target=_swallow, args=(model,))
+        thread.start()
+        while not server.requests:
+            time.sleep(0.01)
+    thread.join()
+    assert purse.usage.tokens == 13 + 2 * 64 + 16
+    assert purse.usage.calls == 1
+
+
+def _swallow(model: OpenAIClient) -> None:
+    with contextlib.suppress(asyncio.CancelledError, concurrent.futures.CancelledError):
         model.complete([chat()])
 
 
@@ -179,64 +334,6 @@ def test_no_more_calls_at_once_than_allowed() -> None:
         replies = model.complete([chat(f"question {i}") for i in range(20)])
     assert len(replies) == 20
     assert server.most_at_once == 3
-
-
-def test_requests_per_minute_are_kept() -> None:
-    # A bucket of 120 a minute lets 120 through at once, and then one each half second.
-    with (
-        serving(lambda _, r: answer(r)) as server,
-        client(server.base_url, meter(), requests_per_minute=120) as model,
-    ):
-        model.complete([chat(f"question {i}") for i in range(121)])
-    assert server.arrivals[-1] - server.arrivals[0] >= 0.3
-
-
-@pytest.mark.parametrize(
-    ("cap", "limit", "level"),
-    [
-        ("calls", 7, lambda used: used.calls),
-        ("tokens", 1000, lambda used: used.tokens),
-        ("cost_usd", 0.003, lambda used: used.cost_usd),
-    ],
-)
-def test_no_cap_is_overshot_by_concurrent_calls_on_a_bad_server(
-    cap: str, limit: float, level: Any
-) -> None:
-    rng = random.Random(4)
-    lock = threading.Lock()
-    served = Usage()
-
-    def script(_: int, request: dict[str, Any]) -> Reply:
-        nonlocal served
-        with lock:
-            kind = rng.choice(["good", "good", "500", "garbage", "late", "cut"])
-        if kind == "500":
-            return Reply(500, {"error": {"message": "broken"}})
-        if kind == "garbage":
-            return Reply(body=b"?")
-        reply = answer(request, "word " * rng.randrange(1, 16))
-        usage = reply.body["usage"]
-        with lock:  # what a vendor would charge for, whether we read it or not
-            charged = (2 * usage["prompt_tokens"] + 8 * usage["completion_tokens"]) / 1e6
-            served = Usage(
-                tokens=served.tokens + usage["total_tokens"],
-                calls=served.calls + 1,
-                cost_usd=served.cost_usd + charged,
-            )
-        reply.delay_s = 1.0 if kind == "late" else 0.0
-        reply.cut = 30 if kind == "cut" else None
-        return reply
-
-    purse = meter(**{cap: limit})
-    with (
-        serving(script) as server,
-        client(server.base_url, purse, timeout_s=0.3) as model,
-        pytest.raises(BudgetExhaustedError, match="budget"),
-    ):
-        for number in itertools.count():
-            model.complete([chat(f"question {number} {i}", n=1) for i in range(4)])
-    assert level(served) <= level(purse.usage) + 1e-12
-    assert level(purse.usage) <= limit
 
 
 def test_a_call_waits_for_what_others_only_reserved() -> None:

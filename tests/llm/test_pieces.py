@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import random
 import time
@@ -10,9 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from apr.core.errors import BadInputError
-from apr.core.model import Answer, Message, ModelReply, ModelRequest, Role, Sampling, TokenUsage
+from apr.core.errors import BadInputError, ModelError
+from apr.core.model import (
+    Answer,
+    Arrived,
+    Message,
+    ModelReply,
+    ModelRequest,
+    Role,
+    Sampling,
+    TokenUsage,
+)
 from apr.llm.cache import CachingClient
+from apr.llm.endpoint import Endpoint
+from apr.llm.limits import Throttle, Window
 from apr.llm.prices import LIST_PRICES, Price, price_of, read_prices
 from apr.llm.retry import RetryPolicy, retry_after_s
 
@@ -85,13 +97,20 @@ class Counting:
     def __init__(self) -> None:
         self.asked: list[ModelRequest] = []
 
-    def complete(self, requests: Sequence[ModelRequest]) -> list[ModelReply]:
-        start = len(self.asked)
-        self.asked.extend(requests)
-        usage = TokenUsage(3, 2)
-        return [
-            ModelReply((Answer(f"{start + n}"),), usage, cost_usd=0.5) for n in range(len(requests))
-        ]
+    def complete(
+        self, requests: Sequence[ModelRequest], arrived: Arrived | None = None
+    ) -> list[ModelReply]:
+        replies: list[ModelReply] = []
+        for request in requests:
+            if "fail" in str(request.prompt):
+                raise ModelError("no reply")
+            number = len(self.asked)
+            self.asked.append(request)
+            usage = TokenUsage(3, 2)
+            replies.append(ModelReply((Answer(f"{number}"),), usage, cost_usd=0.5))
+            if arrived is not None:
+                arrived(len(replies) - 1, replies[-1])
+        return replies
 
 
 class Kept:
@@ -134,3 +153,93 @@ def test_what_is_meant_to_differ_is_asked_again() -> None:
     client.complete([request("a", seed=None, temperature=0.0)])
     client.complete([request("a", seed=None, temperature=0.0)])
     assert len(inner.asked) == 6
+
+
+def test_what_arrived_before_an_error_is_not_asked_for_again() -> None:
+    inner, kept = Counting(), Kept()
+    with pytest.raises(ModelError):
+        CachingClient(inner, kept, "here").complete([request("a"), request("fail")])
+    [again] = CachingClient(inner, kept, "here").complete([request("a")])
+    assert again.from_cache
+    assert len(inner.asked) == 1
+
+
+def test_a_reply_that_another_version_has_kept_is_asked_for_again() -> None:
+    inner, kept = Counting(), Kept()
+    client = CachingClient(inner, kept, "here")
+    client.complete([request("a")])
+    for strange in (b"?", b"[]", b'{"answers": [{"words": 1}], "usage": {}}'):
+        kept.replies = dict.fromkeys(kept.replies, strange)
+        assert not client.complete([request("a")])[0].from_cache
+    assert (client.asked, client.answered) == (4, 0)
+
+
+def admissions(limit: float, amounts: list[float], period_s: float) -> list[float]:
+    """When each amount was let through."""
+
+    async def run() -> list[float]:
+        window = Window(limit, period_s)
+        loop = asyncio.get_running_loop()
+        return [(await window.take(amount), loop.time())[1] for amount in amounts]
+
+    return asyncio.run(run())
+
+
+def test_no_stretch_of_a_minute_holds_more_than_its_limit() -> None:
+    times = admissions(5, [1.0] * 13, 0.2)
+    for start in times:
+        assert sum(start <= at < start + 0.2 for at in times) <= 5
+    assert times[4] - times[0] < 0.2, "what there is room for does not wait"
+
+
+def test_more_than_a_minute_allows_takes_the_whole_of_it() -> None:
+    first, second, third = admissions(10, [100.0, 1.0, 9.0], 0.2)
+    assert second - first >= 0.2
+    assert third - second < 0.15
+
+
+def test_tokens_that_were_not_used_make_room_for_others() -> None:
+    async def run() -> float:
+        throttle = Throttle(4, tokens_per_minute=200, minute_s=30.0)
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        for _ in range(5):
+            async with throttle.turn(90) as turn:
+                turn.correct(10)
+        return loop.time() - started
+
+    assert asyncio.run(run()) < 10
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://x/v1", "127.0.0.1:80", "http://", "http://h:port/", "http://[::1", "", "http://h:0/"],
+)
+def test_what_is_no_address_is_told(url: str) -> None:
+    with pytest.raises(BadInputError, match="is no address"):
+        Endpoint("m", url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:sk-1@h/v1", "https://h/v1?key=sk-1", "http://sk-1@h/", "http://h/#sk-1"]
+)
+def test_an_address_with_a_secret_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(BadInputError) as caught:
+        Endpoint("m", url)
+    assert "sk-1" not in str(caught.value)
+
+
+def test_a_key_in_the_place_of_a_variable_is_refused_without_repeating_it() -> None:
+    with pytest.raises(BadInputError) as caught:
+        Endpoint("m", "http://h/v1", api_key_env="sk-proj-123")
+    assert "123" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["sk 1", "sk-\u00e9", "sk-1\nHost: x"])
+def test_a_key_that_no_header_can_carry_is_told_without_repeating_it(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_KEY", key)
+    with pytest.raises(BadInputError, match="A_KEY") as caught:
+        Endpoint("m", "http://h/v1", api_key_env="A_KEY").api_key()
+    assert "sk" not in str(caught.value)

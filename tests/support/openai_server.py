@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +14,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
+NO_LINGER = struct.pack("ii", 1, 0)
+
+
 @dataclass
 class Reply:
     """What the server does with one request.
 
-    `cut` closes the connection after so many bytes of the body; `delay_s` is waited before it.
+    `cut` closes the connection after so many bytes of the body, with a reset when `reset`, which
+    comes before the headers when nothing is to be sent at all (`cut` 0). `delay_s` is waited
+    before the reply, `trickle_s` after each 20 bytes of it.
     """
 
     status: int = 200
@@ -24,6 +31,8 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     cut: int | None = None
+    reset: bool = False
+    trickle_s: float = 0.0
 
 
 def tokens(text: str) -> int:
@@ -60,6 +69,28 @@ def answer(request: dict[str, Any], text: str = "an answer") -> Reply:
     return Reply(body=body)
 
 
+def streamed(reply: Reply, *, end: bool = True) -> Reply:
+    """The same reply as a stream of two pieces an answer, its usage at the end."""
+    body = reply.body
+    chunks = [
+        {**body, "object": "chat.completion.chunk", "usage": None, "choices": [piece]}
+        for choice in body["choices"]
+        for piece in _pieces(choice)
+    ]
+    chunks.append({**body, "choices": []})
+    lines = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks)
+    data = (lines + ("data: [DONE]\n\n" if end else "")).encode()
+    return Reply(body=data, headers={"Content-Type": "text/event-stream"})
+
+
+def _pieces(choice: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    text = choice["message"]["content"] if "message" in choice else choice["text"]
+    half = len(text) // 2
+    for part, reason in ((text[:half], None), (text[half:], choice["finish_reason"])):
+        content = {"delta": {"content": part}} if "message" in choice else {"text": part}
+        yield {"index": choice["index"], "finish_reason": reason, **content}
+
+
 class Server:
     """Keeps what it was asked; `script` says what happens to each request."""
 
@@ -92,14 +123,24 @@ class Server:
     def _respond(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
         time.sleep(reply.delay_s)
         body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
-        handler.send_response(reply.status)
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        for name, value in (headers | reply.headers).items():
-            handler.send_header(name, value)
-        handler.end_headers()
-        handler.wfile.write(body if reply.cut is None else body[: reply.cut])
-        handler.wfile.flush()
         handler.close_connection = True
+        if not (reply.reset and reply.cut == 0):
+            handler.send_response(reply.status)
+            headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+            for name, value in (headers | reply.headers).items():
+                handler.send_header(name, value)
+            handler.end_headers()
+            self._write(handler, body if reply.cut is None else body[: reply.cut], reply.trickle_s)
+        if reply.reset:
+            # A socket that is closed without lingering resets its connection.
+            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+
+    def _write(self, handler: BaseHTTPRequestHandler, body: bytes, trickle_s: float) -> None:
+        step = 20 if trickle_s else max(len(body), 1)
+        for start in range(0, len(body), step):
+            handler.wfile.write(body[start : start + step])
+            handler.wfile.flush()
+            time.sleep(trickle_s)
 
 
 @contextmanager

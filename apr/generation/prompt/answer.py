@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from apr.generation.prompt.function import splice_function
+from apr.generation.prompt.function import splice_function, syntax_complaint
 from apr.generation.prompt.matching import find_lines
 
 _FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,})[ \t]*(?P<label>[^\n`]*)$")
@@ -21,7 +21,14 @@ _HUNK = re.compile(r"^@@(?: -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@)?")
 
 
 class AnswerError(ValueError):
-    """An answer that holds no change that could be applied; says why, in words for the model."""
+    """An answer that holds no change that could be applied; says why, in words for the model.
+
+    `kind` says it in two or three words that are the same for every code, to be counted.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +54,45 @@ class Edit:
     near: int
 
 
-def read_answer(text: str, sources: Mapping[str, str], focus: Focus) -> dict[str, str]:
+def read_answer(
+    text: str, sources: Mapping[str, str], focus: Focus, *, is_cut: bool = False
+) -> dict[str, str]:
     """The new texts of the files that the answer changes, at least one of them different.
 
-    `sources` are the texts as the model saw them.
+    `sources` are the texts as the model saw them. `is_cut` says that the answer was longer than
+    it could be, so that its end is missing.
 
     Raises:
-        AnswerError: when there is no change, or it fits nowhere.
+        AnswerError: when there is no change, it fits nowhere, or the outcome would not compile.
     """
     lines = text.replace("\r\n", "\n").split("\n")
+    if is_cut:  # what is in a block that was not closed may lack anything
+        lines = _without_open_block(lines)
     edits = list(_search_replace(lines, sources, focus)) or list(_diff(lines, sources, focus))
     changed = _apply(edits, sources) if edits else _whole_function(lines, sources, focus)
     changed = {path: new for path, new in changed.items() if new != sources[path]}
     if not changed:
-        raise AnswerError("the answer changes nothing: it repeats the present code")
+        raise AnswerError(
+            "no change", "it changes nothing: the present code, which has the bug, is repeated"
+        )
+    for path, new in changed.items():
+        complaint = syntax_complaint(path, new, sources[path])
+        if complaint:
+            raise AnswerError("does not compile", complaint)
     return changed
+
+
+def _without_open_block(lines: Sequence[str]) -> list[str]:
+    """The lines before the code block that is never closed.
+
+    Raises:
+        AnswerError: when there is no code block before it.
+    """
+    fences = [number for number, line in enumerate(lines) if _FENCE.match(line.strip())]
+    is_open = len(fences) % 2 == 1
+    if len(fences) < 2 + is_open:
+        raise AnswerError("cut off", "it is too long and breaks off: write only the code")
+    return list(lines[: fences[-1]] if is_open else lines)
 
 
 def _search_replace(
@@ -85,7 +116,9 @@ def _search_replace(
             )
             start = middle = None
     if start is not None:
-        raise AnswerError("a SEARCH block is not closed by ======= and >>>>>>> REPLACE")
+        raise AnswerError(
+            "block not closed", "a SEARCH block is not closed by ======= and >>>>>>> REPLACE"
+        )
 
 
 def _named_before(lines: Sequence[str], number: int, sources: Mapping[str, str]) -> str | None:
@@ -148,7 +181,9 @@ def _apply(edits: Sequence[Edit], sources: Mapping[str, str]) -> dict[str, str]:
     for edit in edits:
         text = changed.get(edit.path, sources.get(edit.path))
         if text is None:
-            raise AnswerError(f"there is no file {edit.path} that may be changed")
+            raise AnswerError(
+                "no such file", f"there is no file {edit.path} that may be changed"
+            )
         changed[edit.path] = _replaced(text, edit)
     return changed
 
@@ -160,9 +195,12 @@ def _replaced(text: str, edit: Edit) -> str:
     if match is None:
         sample = next((line.strip() for line in edit.old if line.strip()), None)
         if sample is None:
-            raise AnswerError("the answer does not say which lines it replaces")
+            raise AnswerError(
+                "fits nowhere", "the answer does not say which lines it replaces"
+            )
         raise AnswerError(
-            f"the lines to be replaced, beginning {sample!r}, do not occur in {edit.path}"
+            "fits nowhere",
+            f"the lines to be replaced, beginning {sample!r}, do not occur in {edit.path}",
         )
     lines[match.start : match.start + match.count] = match.adjust(edit.new)
     return ending.join(lines)
@@ -173,14 +211,14 @@ def _whole_function(
 ) -> dict[str, str]:
     """The last fenced block that holds the function (or, without fences, all of the answer)."""
     if focus.path not in sources:
-        raise AnswerError(f"there is no file {focus.path} that may be changed")
+        raise AnswerError("no such file", f"there is no file {focus.path} that may be changed")
     blocks = list(fenced_blocks(lines)) or ["\n".join(lines)]
     for block in reversed(blocks):
         text = splice_function(block, sources[focus.path], focus.path, focus.first, focus.last)
         if text is not None:
             return {focus.path: text}
     wanted = f"the whole function {focus.name}" if focus.name else "the changed code"
-    raise AnswerError(f"the answer holds no code block with {wanted}")
+    raise AnswerError("no code", f"the answer holds no code block with {wanted}")
 
 
 def fenced_blocks(lines: Sequence[str]) -> Iterator[str]:

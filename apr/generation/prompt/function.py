@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
+import warnings
 
 from apr.generation.prompt.matching import indent_of
 from apr.source.functions import Function
@@ -43,15 +45,39 @@ def _at(path: str, text: str, first: int, last: int) -> Function | None:
 def _extract(written: list[str], path: str, name: str) -> list[str] | None:
     """The lines of the function with the same last name, preferring the same full name."""
     functions = index_source(path, "\n".join(written) + "\n").functions
-    if not functions and not path.endswith(PYTHON):
-        # Grammars read a method without its class as something else.
-        return _extract_method(written, path, name)
+    if not functions:
+        # Grammars read a method without its class as something else, and no parser reads prose.
+        is_python = path.endswith(PYTHON)
+        return _extract_block(written, name) if is_python else _extract_method(written, path, name)
     last = name.rpartition(".")[2]
     found = [f for f in functions if f.name.rpartition(".")[2] == last]
     if not found:
         return None
     best = next((f for f in found if f.name == name), found[0])
     return written[best.first - 1 : best.last]
+
+
+def _extract_block(written: list[str], name: str) -> list[str] | None:
+    """A Python function among lines that do not parse, by its indentation; the last one counts."""
+    head = re.compile(rf"(?P<indent>\s*)(async\s+)?def\s+{re.escape(name.rpartition('.')[2])}\b")
+    starts = [n for n, line in enumerate(written) if head.match(line)]
+    if not starts:
+        return None
+    first = starts[-1]
+    indent = len(indent_of(written[first]))
+    end = first + 1
+    while end < len(written) and _continues(written[end], indent):
+        end += 1
+    while not written[end - 1].strip():
+        end -= 1
+    while first and written[first - 1].startswith(" " * indent + "@"):
+        first -= 1
+    return written[first:end]
+
+
+def _continues(line: str, indent: int) -> bool:
+    """Whether a line still belongs to a function whose head has this indentation."""
+    return not line.strip() or len(indent_of(line)) > indent or line.lstrip()[0] in ")]}"
 
 
 def _extract_method(written: list[str], path: str, name: str) -> list[str] | None:
@@ -78,3 +104,28 @@ def _first_import(lines: list[str]) -> int:
             return number
     code = (n for n, line in enumerate(lines) if line.startswith(("def ", "class ", "async ", "@")))
     return next(code, 0)
+
+
+def syntax_complaint(path: str, new: str, old: str) -> str:
+    """Why a Python text does not parse, though the one before it did; empty when it does."""
+    if not path.endswith(PYTHON) or _syntax_error(old) is not None:
+        return ""
+    error = _syntax_error(new)
+    if error is None:
+        return ""
+    lines = new.split("\n")
+    number = error.lineno or 0
+    line = lines[number - 1].strip() if 0 < number <= len(lines) else ""
+    return f"the code does not compile: {error.msg}, at the line {line!r}"
+
+
+def _syntax_error(text: str) -> SyntaxError | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, "answer", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        return error
+    except (ValueError, RecursionError, MemoryError) as error:
+        return SyntaxError(str(error))
+    return None

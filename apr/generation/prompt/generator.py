@@ -7,16 +7,25 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from apr.core.model import Message, ModelClient, ModelRequest, Sampling
+from apr.core.errors import BudgetExhaustedError, PromptTooLongError
+from apr.core.model import Answer, Message, ModelClient, ModelRequest, Sampling
 from apr.core.patch import Patch, diff_texts
 from apr.core.ports import Proposal, RepairContext
 from apr.core.tree import SearchNode
 from apr.generation.prompt.answer import AnswerError, read_answer
 from apr.generation.prompt.focus import take_turns, weigh_functions
-from apr.generation.prompt.prompts import Situation, correction_prompt, repair_prompt
-from apr.generation.prompt.settings import PromptSettings
+from apr.generation.prompt.evidence import estimate_tokens
+from apr.generation.prompt.neighbours import Project
+from apr.generation.prompt.prompts import completion_prompt, correction_prompt, repair_prompt
+from apr.generation.prompt.settings import AnswerFormat, Interface, PromptSettings
+from apr.generation.prompt.situation import Situation
 
 SCORE = 0.5  # a model does not say how sure it is; its first answers count a little more
+LEAST_PROMPT = 200  # tokens: what does not fit into such a context is beyond help
+TALK = 300  # tokens that a model may spend on words beside the code
+REWRITING = 2.0  # how many times the length of the old code its correction may have
+LOST = frozenset({"no code", "cut off"})  # kinds of answers that are better forgotten
+STOP = ("```",)  # of a text to be continued, which is inside a code block
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +38,13 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
+    """What is put to the model; each of its `n` answers begins with `opening`."""
+
     situation: Situation
-    chat: tuple[Message, ...]
+    prompt: tuple[Message, ...] | str
     seed: int
+    n: int = 1
+    opening: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +62,18 @@ class PromptGenerator:
     Each call puts one question, about one function, and draws `n` answers to it. Calls for one
     node go round its suspicious functions in proportion to their suspiciousness. A request's seed
     comes from the run's seed, the node and the number of the call, so that the same run asks the
-    same questions again. `answers` maps patch digests to the texts they were read from.
+    same questions again. `answers` maps patch digests to the texts they were read from;
+    `answered` counts all answers, `rejected` those that hold no patch, by the reason.
     """
 
     def __init__(self, client: ModelClient, settings: PromptSettings | None = None) -> None:
         self._client = client
         self._settings = settings or PromptSettings()
         self._context: RepairContext | None = None
+        self._project = Project({})
         self._calls: Counter[str] = Counter()
         self.answers: dict[str, str] = {}
+        self.answered = 0
         self.rejected: Counter[str] = Counter()
 
     def propose(self, context: RepairContext, parent: SearchNode, n: int) -> Sequence[Proposal]:
@@ -71,26 +87,53 @@ class PromptGenerator:
     def propose_many(
         self, context: RepairContext, wants: Sequence[tuple[SearchNode, int]]
     ) -> list[Sequence[Proposal]]:
-        """See `ConcurrentGenerator.propose_many`: all questions are put at once."""
+        """See `ConcurrentGenerator.propose_many`: all questions are put at once.
+
+        A prompt that does not fit into the model's context is put again with half the room, and
+        so are all later ones.
+        """
         if self._context is not context:
             self._context = context
+            self._project = Project(context.sources)
             self._calls.clear()
             self.answers.clear()
-        expansions = [self._expansion(context, parent, n) for parent, n in wants]
-        questions = [q for expansion in expansions for q in expansion.questions]
-        answered = self._ask(questions, self._settings.corrections)
-        return [self._proposals(expansion, answered) for expansion in expansions]
+        calls = [self._count_call(parent) for parent, _ in wants]
+        while True:
+            expansions = [
+                self._expansion(context, parent, n, call)
+                for (parent, n), call in zip(wants, calls, strict=True)
+            ]
+            questions = [q for expansion in expansions for q in expansion.questions]
+            try:
+                answered = self._ask(questions, self._settings.corrections)
+            except PromptTooLongError:
+                if self._settings.prompt_tokens <= LEAST_PROMPT:
+                    raise
+                half = max(LEAST_PROMPT, self._settings.prompt_tokens // 2)
+                self._settings = replace(self._settings, prompt_tokens=half)
+            else:
+                return [self._proposals(expansion, answered) for expansion in expansions]
 
-    def _expansion(self, context: RepairContext, parent: SearchNode, n: int) -> _Expansion:
-        digest = parent.patch.digest
-        call = self._calls[digest]
-        self._calls[digest] += 1
+    def _count_call(self, parent: SearchNode) -> int:
+        """How often the node was asked for before."""
+        self._calls[parent.patch.digest] += 1
+        return self._calls[parent.patch.digest] - 1
+
+    def _expansion(
+        self, context: RepairContext, parent: SearchNode, n: int, call: int
+    ) -> _Expansion:
         situation = self._situation(context, parent, call)
-        if situation is None:
+        if situation is None or n < 1:
             return _Expansion(call, n, [])
-        chat = repair_prompt(situation, self._settings)
-        seed = _seed(context.seed, digest, call)
-        questions = [_Question(situation, chat, seed + number) for number in range(n)]
+        opening, seed = "", _seed(context.seed, parent.patch.digest, call)
+        if self._settings.interface is Interface.COMPLETIONS:
+            prompt: tuple[Message, ...] | str
+            prompt, opening = completion_prompt(situation, self._settings)
+        else:
+            prompt = repair_prompt(situation, self._settings)
+        if self._settings.joint:
+            return _Expansion(call, n, [_Question(situation, prompt, seed, n, opening)])
+        questions = [_Question(situation, prompt, seed + i, 1, opening) for i in range(n)]
         return _Expansion(call, n, questions)
 
     def _proposals(
@@ -120,46 +163,91 @@ class PromptGenerator:
             report=parent.report,
             failures=context.failures,
             tests=context.test_sources,
+            project=self._project,
             issue=context.bug.issue_text,
         )
 
-    def _ask(self, questions: Sequence[_Question], corrections: int) -> dict[int, list[Explained]]:
+    def _ask(
+        self, questions: Sequence[_Question], corrections: int
+    ) -> dict[int, list[Explained]]:
         """The patches that the answers hold, by question; bad answers are sent back."""
         if not questions:
             return {}
-        requests = [ModelRequest(q.chat, self._sampling(q.seed)) for q in questions]
         found: dict[int, list[Explained]] = {}
         again: list[tuple[_Question, _Question]] = []
+        requests = [ModelRequest(q.prompt, self._sampling(q)) for q in questions]
         for question, reply in zip(questions, self._client.complete(requests), strict=True):
             for answer in reply.answers:
+                self.answered += 1
                 try:
-                    patch = _read(answer.text, question.situation)
+                    patch = _read(answer, question)
                 except AnswerError as error:
-                    self.rejected[str(error)] += 1
-                    chat = correction_prompt(question.chat, answer.text, str(error))
-                    again.append((question, replace(question, chat=chat)))
+                    self.rejected[error.kind] += 1
+                    again += _corrected(question, answer, error)
                 else:
                     found.setdefault(id(question), []).append(Explained(patch, answer.text))
-        if corrections > 0:
-            corrected = self._ask([better for _, better in again], corrections - 1)
-            for question, better in again:
-                found.setdefault(id(question), []).extend(corrected.get(id(better), ()))
+        for question, better in self._ask_again(again, corrections):
+            found.setdefault(id(question), []).extend(better)
         return found
 
-    def _sampling(self, seed: int) -> Sampling:
+    def _ask_again(
+        self, again: Sequence[tuple[_Question, _Question]], corrections: int
+    ) -> list[tuple[_Question, list[Explained]]]:
+        """What came of putting the second question of each pair."""
+        if corrections < 1:
+            return []
+        try:
+            corrected = self._ask([better for _, better in again], corrections - 1)
+        except PromptTooLongError:  # there is room for the question, but not for more talk
+            return []
+        except BudgetExhaustedError:  # what the first questions brought is not lost with it
+            return []
+        return [(question, corrected.get(id(better), [])) for question, better in again]
+
+    def _sampling(self, question: _Question) -> Sampling:
         settings = self._settings
         return Sampling(
             temperature=settings.temperature,
-            max_tokens=settings.answer_tokens,
+            max_tokens=min(settings.answer_tokens, longest_answer(question.situation, settings)),
+            n=question.n,
+            stop=STOP if question.opening else (),
             presence_penalty=settings.presence_penalty,
             frequency_penalty=settings.frequency_penalty,
-            seed=seed,
+            seed=question.seed,
         )
 
 
-def _read(answer: str, situation: Situation) -> Patch:
+def longest_answer(situation: Situation, settings: PromptSettings) -> int:
+    """Tokens after which an answer cannot be a sensible one any more.
+
+    Small models sometimes repeat themselves for ever.
+    """
+    code = estimate_tokens("".join(situation.focused_lines))
+    if settings.interface is Interface.COMPLETIONS or not settings.reasoning:
+        talk = TALK // 3
+    else:
+        talk = TALK
+    times = REWRITING if settings.answer_format is AnswerFormat.FUNCTION else 2 * REWRITING
+    return talk + int(times * code)
+
+
+def _corrected(
+    question: _Question, answer: Answer, error: AnswerError
+) -> list[tuple[_Question, _Question]]:
+    """The question together with the one that tells what was wrong; none where nobody listens."""
+    if isinstance(question.prompt, str):
+        return []
+    repeat = error.kind not in LOST
+    chat = correction_prompt(question.prompt, answer.text, str(error), repeat=repeat)
+    return [(question, replace(question, prompt=chat, n=1))]
+
+
+def _read(answer: Answer, question: _Question) -> Patch:
     """The patch against the base that an answer amounts to."""
-    changed = read_answer(answer, situation.sources, situation.focus)
+    situation = question.situation
+    is_cut = answer.finish_reason == "length"
+    text = question.opening + answer.text + ("\n```" if question.opening and not is_cut else "")
+    changed = read_answer(text, situation.sources, situation.focus, is_cut=is_cut)
     before = {path: situation.sources[path] for path in situation.patch.paths}
     return diff_texts(situation.base, {**before, **changed})
 

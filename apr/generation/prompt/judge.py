@@ -11,7 +11,7 @@ from apr.core.patch import render_diff
 from apr.core.ports import RepairContext
 from apr.core.report import ValidationReport, Verdict
 from apr.core.tree import SearchNode
-from apr.generation.prompt.prompts import fenced
+from apr.generation.prompt.evidence import fenced
 
 MAX_MESSAGE = 1024  # characters of the tests' words, as in the released code
 MAX_REFLECTION = 2000

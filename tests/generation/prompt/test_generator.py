@@ -48,9 +48,12 @@ def context(*lines: int, **options: Any) -> RepairContext:
 
 @contextmanager
 def model(*texts: str) -> Iterator[tuple[OpenAIClient, Server]]:
-    """A client of a server that answers with `texts` in turn, the last one for ever."""
+    """A client of a server that answers with `texts` in turn, the last one for ever.
+
+    It gives one answer at a time, however many it is asked for.
+    """
     script: Callable[[int, dict[str, Any]], Reply] = lambda number, request: answer(  # noqa: E731
-        request, texts[min(number, len(texts) - 1)]
+        {**request, "n": 1}, texts[min(number, len(texts) - 1)]
     )
     with serving(script) as server:
         endpoint = Endpoint("m", server.base_url, concurrency=1)
@@ -79,6 +82,7 @@ def test_answers_become_patches_against_the_base() -> None:
     assert generator.answers[found[0].patch.digest] == RIGHT
     assert {proposal.origin for proposal in found} == {"m"}
     assert len({request["seed"] for request in server.requests}) == 3
+    assert [request.get("n", 1) for request in server.requests] == [3, 2, 1], "one at a time"
 
 
 def test_the_question_shows_code_test_and_failure_but_no_other_function_body() -> None:
@@ -110,8 +114,19 @@ def test_an_answer_that_cannot_be_applied_is_sent_back_with_the_reason() -> None
         found = generator.propose(context(), root(), 1)
     assert len(found) == 1
     assert "no code block" in server.requests[1]["messages"][-1]["content"]
-    assert server.requests[1]["messages"][-2]["content"] == "Swap the arguments."
-    assert sum(generator.rejected.values()) == 1
+    assert "Swap the arguments." not in said(server, 1), "talk is better forgotten"
+    assert generator.rejected == {"no code": 1}
+
+
+def test_an_answer_that_is_nearly_right_is_shown_to_its_author() -> None:
+    broken = "```python\ndef double(x):\n    return (x + x\n```"
+    with model(broken, RIGHT) as (client, server):
+        generator = PromptGenerator(client)
+        found = generator.propose(context(), root(), 1)
+    assert len(found) == 1, "nothing is validated that does not compile"
+    assert "does not compile" in server.requests[1]["messages"][-1]["content"]
+    assert server.requests[1]["messages"][-2]["content"] == broken
+    assert (generator.answered, generator.rejected) == (2, {"does not compile": 1})
 
 
 def test_corrections_come_to_an_end() -> None:
