@@ -38,7 +38,8 @@ class Launch:
         """Wait for the step; the tokens and the count of each row."""
         if self.is_ready is not None:
             self.is_ready.synchronize()
-        return self.written.tolist()  # type: ignore[no-any-return]
+        rows: list[list[int]] = self.written.tolist()
+        return rows
 
 
 class Engine:
@@ -127,8 +128,10 @@ class Engine:
         """Give the free slots to those who have waited longest; equal prompts are read once."""
         while self._waiting and self._free:
             prompt = self._waiting[0].prompt
-            group = []
-            while self._waiting and len(group) < len(self._free) and self._waiting[0].prompt == prompt:
+            group: list[Sequence] = []
+            while (
+                self._waiting and len(group) < len(self._free) and self._waiting[0].prompt == prompt
+            ):
                 group.append(self._waiting.popleft())
             slots = sorted(self._free)[: len(group)]
             self._free.difference_update(slots)
@@ -184,7 +187,9 @@ class Engine:
     def _span(self, longest: int) -> int:
         if not self._is_pipelined:
             return min(round_up(longest, SPAN_STEP), self._cache.places)
-        return next((span for span in SPANS if longest <= span <= self._cache.places), self._cache.places)
+        return next(
+            (span for span in SPANS if longest <= span <= self._cache.places), self._cache.places
+        )
 
     def _row_bucket(self, rows: int) -> int:
         """The next power of two where shapes are recorded, to have few of them."""
@@ -214,9 +219,7 @@ class Engine:
         """Add tokens up to where the sequence ends."""
         for token in tokens:
             sequence.tokens.append(token)
-            if token in self._ends:
-                sequence.finish = Finish.STOP
-            elif sequence.transcript.push(self._pieces[token]):
+            if token in self._ends or sequence.transcript.push(self._pieces[token]):
                 sequence.finish = Finish.STOP
             elif len(sequence.tokens) >= sequence.sampling.max_tokens:
                 sequence.finish = Finish.LENGTH

@@ -63,7 +63,7 @@ class Decoder:
         return sum(t.numel() * t.element_size() for t in (*layers, self._head))
 
     def hidden(self, tokens: Tensor, window: Window) -> Tensor:
-        """What the model makes of `tokens` [rows, n] at the window's positions, [rows, n, width]."""
+        """What it makes of `tokens` [rows, n] at the window's positions, [rows, n, width]."""
         state = functional.embedding(tokens, self._embeddings)
         cosines = functional.embedding(window.positions, self._cosines).unsqueeze(2)
         sines = functional.embedding(window.positions, self._sines).unsqueeze(2)
@@ -92,14 +92,14 @@ class Decoder:
     ) -> Tensor:
         shape = self.shape
         joint = functional.linear(normal, layer.qkv, layer.qkv_bias)
-        joint = joint.unflatten(-1, (shape.heads + 2 * shape.kv_heads, shape.head_width))
-        turned, values = joint.split([shape.heads + shape.kv_heads, shape.kv_heads], dim=2)
+        joint = joint.view(*normal.shape[:2], -1, shape.head_width)
+        turned, values = torch.split(joint, [shape.heads + shape.kv_heads, shape.kv_heads], dim=2)
         if layer.query_norm is not None and layer.key_norm is not None:
-            queries, keys = turned.split([shape.heads, shape.kv_heads], dim=2)
+            queries, keys = torch.split(turned, [shape.heads, shape.kv_heads], dim=2)
             queries = self._normal(queries, layer.query_norm)
             turned = torch.cat([queries, self._normal(keys, layer.key_norm)], dim=2)
         turned = _rotate(turned, *rotation)
-        queries, keys = turned.split([shape.heads, shape.kv_heads], dim=2)
+        queries, keys = torch.split(turned, [shape.heads, shape.kv_heads], dim=2)
         window.write(index, keys, values)
         return functional.linear(window.attend(index, queries).flatten(2), layer.output)
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import torch
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from apr.serving.weights.shape import ModelShape
 
 Tensor = torch.Tensor
+KERNELS = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
 SPAN_STEP = 64  # places; keeps masks aligned for the fast attention kernels
 
 
@@ -40,10 +42,10 @@ class SlotCache:
 
     def copy(self, source: int, targets: list[int], tokens: int) -> None:
         """The first `tokens` of a slot, into others."""
-        if tokens and targets:
-            ids = torch.tensor(targets, device=self.store.device)
-            piece = self.store[:, :, source : source + 1, :tokens]
-            self.store[:, :, ids, :tokens] = piece
+        if tokens:
+            piece = self.store[:, :, source, :tokens]
+            for target in targets:
+                self.store[:, :, target, :tokens].copy_(piece)
 
 
 def slot_bytes(shape: ModelShape, length: int, dtype: torch.dtype) -> int:
@@ -99,6 +101,7 @@ class Window:
         folded = folded.reshape(rows, -1, group * tokens, width)
         mask = self._mask.unsqueeze(2).expand(-1, -1, group, -1, -1)
         mask = mask.reshape(rows, 1, group * tokens, self._span).expand(-1, keys.shape[1], -1, -1)
-        seen = functional.scaled_dot_product_attention(folded, keys, values, attn_mask=mask)
+        with sdpa_kernel(KERNELS):
+            seen = functional.scaled_dot_product_attention(folded, keys, values, attn_mask=mask)
         seen = seen.view(rows, -1, group, tokens, width).permute(0, 3, 1, 2, 4)
         return seen.reshape(rows, tokens, heads, width)

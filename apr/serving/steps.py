@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -61,6 +62,8 @@ class Steps:
         )
         self._is_recorded = device.type == "cuda"
         self._graphs: dict[StepShape, Callable[[], Tensor]] = {}
+        # One pool of memory for all graphs: only one of them runs at a time.
+        self._pool: Any = torch.cuda.graph_pool_handle() if self._is_recorded else None
 
     def run(self, shape: StepShape) -> Tensor:
         """Advance the first `shape.rows` slots; what is returned lives until the next call."""
@@ -81,8 +84,7 @@ class Steps:
                 self._compute(shape)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        pool = self._pool()
-        with torch.cuda.graph(graph, pool=pool):
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             out = self._compute(shape)
         self._rows.wholes[Whole.ACTIVE] = active
 
@@ -91,12 +93,6 @@ class Steps:
             return out
 
         return replay
-
-    def _pool(self) -> tuple[int, int]:
-        """One pool of memory for all graphs: only one of them runs at a time."""
-        if not hasattr(self, "_shared_pool"):
-            self._shared_pool: tuple[int, int] = torch.cuda.graph_pool_handle()
-        return self._shared_pool
 
     def _compute(self, shape: StepShape) -> Tensor:
         wholes = self._rows.wholes[:, : shape.rows]

@@ -29,7 +29,7 @@ def dequantise(raw: Bytes, kind: int) -> Floats:
 
 
 def _float32(blocks: Bytes) -> Floats:
-    return blocks.view("<f4")
+    return blocks.view("<f4").astype(np.float32)  # a copy: the file is not writable
 
 
 def _float16(blocks: Bytes) -> Floats:
@@ -86,7 +86,8 @@ def _q5_k(blocks: Bytes) -> Floats:
     shifts = np.arange(8, dtype=np.uint8)[None, :, None]
     fifth = (blocks[:, 16:48][:, None, :] >> shifts & 1) << 4
     low = _nibbles(blocks[:, 48:].reshape(-1, 4, 32)).reshape(-1, 8, 32)
-    return _scaled(blocks, low | fifth)
+    quants: Bytes = (low | fifth).astype(np.uint8)
+    return _scaled(blocks, quants)
 
 
 def _q6_k(blocks: Bytes) -> Floats:

@@ -141,7 +141,10 @@ def _shape_of_gguf(file: GgufFile) -> ModelShape:
     metadata: Mapping[str, Any] = file.metadata
     kind = str(metadata["general.architecture"])
     check_architecture(kind)
-    if "rope_freqs.weight" in file.tensors or metadata.get(f"{kind}.rope.scaling.type", "none") != "none":
+    if (
+        "rope_freqs.weight" in file.tensors
+        or metadata.get(f"{kind}.rope.scaling.type", "none") != "none"
+    ):
         raise BadInputError("GGUF files with rotary scaling: use the Hugging Face folder instead")
     width, heads = metadata[f"{kind}.embedding_length"], metadata[f"{kind}.attention.head_count"]
     return ModelShape(

@@ -147,7 +147,9 @@ def vocabulary_of_folder(folder: Path) -> Vocabulary:
         raise BadInputError(f"{path} cannot be read: {error}") from None
     config = read_json(folder / "tokenizer_config.json")
     ends = _ends_of_folder(folder, tokenizer, config)
-    words = {name: _spelling(config[name]) for name in ("bos_token", "eos_token") if config.get(name)}
+    words = {
+        name: _spelling(config[name]) for name in ("bos_token", "eos_token") if config.get(name)
+    }
     return Vocabulary(tokenizer, ends, _template_of_folder(folder, config), words)
 
 
