@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from apr import __version__
-from apr.cli import bench, doctor, fix, localize, runs, sandbox, tree, validate
+from apr.cli import bench, doctor, fix, localize, runs, sandbox, serve, tree, validate
 from apr.cli.guard import complain, guarded
 
 REPAIR, LOOK, MACHINE, BENCHMARKS = "Repair", "Look", "Machine", "Benchmarks"
@@ -78,6 +78,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("show", LOOK, runs.show),
     ("tree", LOOK, tree.tree),
     ("doctor", MACHINE, doctor.doctor),
+    ("serve", MACHINE, serve.serve),
 )
 
 

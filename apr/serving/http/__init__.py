@@ -1,0 +1,1 @@
+"""The engine behind the protocol that OpenAI's clients speak."""

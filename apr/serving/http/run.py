@@ -1,0 +1,49 @@
+"""Listens, and serves until it is told to stop."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from apr.core.errors import EnvironmentUnusableError
+
+GRACE_S = 5
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes any that is free.
+
+    Raises:
+        EnvironmentUnusableError: when the address cannot be had.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        raise EnvironmentUnusableError(f"cannot listen on {host}:{port}: {error}") from None
+    return listener
+
+
+def run_app(app: FastAPI, listener: socket.socket, tell: Callable[[str], None]) -> None:
+    """Serve until a signal comes; `tell` gets the address once requests are answered."""
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S
+    )
+    _Server(config, tell).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, tell: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._tell = tell
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if sockets and self.started:
+            host, port = sockets[0].getsockname()[:2]
+            self._tell(f"http://{f'[{host}]' if ':' in host else host}:{port}/v1")

@@ -1,0 +1,107 @@
+"""One answer being written: what was asked, what has come so far, and why it ended."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from apr.serving.sampling import COLDEST, Needs
+
+
+class Finish(StrEnum):
+    """Why an answer ended."""
+
+    STOP = "stop"  # the model ended it, or a stop string came
+    LENGTH = "length"  # as many tokens as were asked for, or as fit
+    CANCELLED = "cancelled"  # nobody waits for it any more
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How an answer is drawn; temperature 0 takes the likeliest token."""
+
+    max_tokens: int
+    temperature: float = 1.0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    needs: Needs = field(init=False)
+
+    def __post_init__(self) -> None:
+        needs = Needs(
+            noise=not self.is_greedy,
+            nucleus=self.top_p < 1 and not self.is_greedy,
+            penalties=self.presence_penalty != 0 or self.frequency_penalty != 0,
+        )
+        object.__setattr__(self, "needs", needs)
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether no chance is involved."""
+        return self.temperature < COLDEST
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What became of a sequence in one step: new text, and the reason if it ended."""
+
+    sequence: Sequence
+    text: str
+    finish: Finish | None
+
+
+class Transcript:
+    """The bytes of an answer, searched for stop strings as they come.
+
+    What may be the beginning of a stop string, or half a character, is held back.
+    """
+
+    def __init__(self, stop: tuple[str, ...] = ()) -> None:
+        self._stops = [word.encode() for word in stop]
+        self._hold = max((len(word) - 1 for word in self._stops), default=0)
+        self._bytes = bytearray()
+        self._given = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def push(self, piece: bytes) -> bool:
+        """Add a piece; true when a stop string came, which is cut off with all behind it."""
+        self._bytes += piece
+        if not self._stops or not piece:
+            return False
+        start = max(0, len(self._bytes) - len(piece) - self._hold)
+        found = [at for word in self._stops if (at := self._bytes.find(word, start)) >= 0]
+        if not found:
+            return False
+        del self._bytes[min(found) :]
+        return True
+
+    def take(self, *, is_final: bool) -> str:
+        """The text that is certain by now and was not taken before."""
+        end = len(self._bytes) if is_final else max(self._given, len(self._bytes) - self._hold)
+        fresh = bytes(self._bytes[self._given : end])
+        self._given = end
+        return self._decoder.decode(fresh, is_final)
+
+
+@dataclass(slots=True, eq=False)
+class Sequence:
+    """A prompt, and the tokens that have been written to it."""
+
+    prompt: tuple[int, ...]
+    sampling: Sampling
+    is_streamed: bool = False
+    tokens: list[int] = field(default_factory=list)
+    finish: Finish | None = None
+    cached_tokens: int = 0
+    transcript: Transcript = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.transcript = Transcript(self.sampling.stop)
+
+    @property
+    def last(self) -> int:
+        """The token that the next one follows."""
+        return self.tokens[-1] if self.tokens else self.prompt[-1]

@@ -1,0 +1,1 @@
+"""Reading a model: its shape, tensors and vocabulary, from a Hugging Face folder or a GGUF file."""
