@@ -22,6 +22,7 @@ class Widening(StrEnum):
     RANKED = "ranked"  # for long ranked lists of proposals; see apr.search.frontier
     PROGRESSIVE = "progressive"  # while it has fewer than k * visits ** alpha children
     ONCE = "once"  # one expansion makes a node fully expanded, as in APRMCTS
+    ADAPTIVE = "adaptive"  # by expected cost, which UCT's mean cannot see; see apr.search.adaptive
 
 
 class Formula(StrEnum):
@@ -61,15 +62,30 @@ class SearchSettings:
     backpropagation: Backpropagation = Backpropagation.MEAN
     backpropagation_alpha: float = 0.8
     """APRMCTS: the weight of the children's mean in a node's new value."""
+    promise: float = 0.75
+    """ADAPTIVE: the probability in (0, 1) that a patch better than its parent can be improved."""
+    inherited_promise: float = 0.3
+    """ADAPTIVE: for one that is no better, the fraction of its parent's probability."""
+    root_promise: float = 0.97
+    """ADAPTIVE: that probability of the program as it is."""
+    improvement_rate: float = 0.25
+    """ADAPTIVE: refinements of a promising patch that improve it, before any are seen."""
+    improvement_step: float = 0.2
+    """ADAPTIVE: the reward that an improvement gains, before any are seen."""
+    improvement_margin: float = 0.0
+    """ADAPTIVE: only a child better than its parent by more than this improves on it."""
     max_depth: int | None = 3
     """The most refinements in a row, a single edit being 1; None: no limit."""
+    max_children: int | None = None
+    """The most children of a node; None: no limit."""
     plausible_wanted: int | None = 1
     """Stop after the batch with that many plausible patches in the tree; None: never for that."""
     parallel: int = 1
     """Nodes expanded side by side in one round; the tree does not depend on which ends first."""
-    virtual_loss: float = 1.0
+    virtual_loss: float | None = 1.0
     """What an expansion under way counts against its node and the node's ancestors, one visit
-    long, so that the other expansions of its round go elsewhere."""
+    long, so that the other expansions of its round go elsewhere. None: the visit alone counts, at
+    the node's own mean, as in WU-UCT (arXiv:1810.11755)."""
     patience: int = 50
     """A node counts as exhausted after so many answers in a row without an unseen patch."""
 
