@@ -65,6 +65,7 @@ def open_proposer(
         raise BadInputError("the generator llm needs a model: name one with --model")
     from apr.generation.prompt.generator import PromptGenerator
     from apr.generation.prompt.judge import ModelJudge
+    from apr.generation.prompt.settings import Interface
     from apr.llm.cache import CachingClient
     from apr.llm.client import OpenAIClient
 
@@ -72,7 +73,7 @@ def open_proposer(
     with OpenAIClient(endpoint, purse, context.seed) as asked:
         client = CachingClient(asked, replies, chosen.base_url or "")
         generator = PromptGenerator(client, make_prompt_settings(chosen))
-        judge = ModelJudge(client, context, generator.answers, chosen.interface)
+        judge = ModelJudge(client, context, generator.answers, Interface(chosen.interface))
         evaluator = MixedReward(tests, judge, chosen.judge_weight)
         yield Proposer(generator, evaluator, lambda: conversation(asked, client, generator))
 

@@ -6,12 +6,14 @@ AnswerError whose message can be told back to the model.
 
 from __future__ import annotations
 
+import difflib
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from apr.generation.prompt.function import splice_function, syntax_complaint
-from apr.generation.prompt.matching import find_lines
+from apr.generation.prompt.matching import Match, find_lines
 
 _FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,})[ \t]*(?P<label>[^\n`]*)$")
 _SEARCH = re.compile(r"^<{5,9}\s*SEARCH\b.*$", re.IGNORECASE)
@@ -46,12 +48,16 @@ class Focus:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Some lines of a file that are to be others; `near` is the 0-based line they should be at."""
+    """Some lines of a file that are to be others; `at` is the 0-based line they are said to be at.
+
+    Of places that look alike, those inside the 0-based lines `inside` are meant.
+    """
 
     path: str
     old: tuple[str, ...]
     new: tuple[str, ...]
-    near: int
+    inside: range
+    at: int | None = None
 
 
 def read_answer(
@@ -108,17 +114,17 @@ def _search_replace(
         elif start is not None and middle is None and _DIVIDER.match(line):
             middle = number
         elif start is not None and middle is not None and _REPLACE.match(line):
-            yield Edit(
-                path,
-                _trimmed(lines[start + 1 : middle]),
-                tuple(lines[middle + 1 : number]),
-                focus.first - 1 if path == focus.path else 0,
-            )
+            old, new = _trimmed(lines[start + 1 : middle], lines[middle + 1 : number])
+            yield Edit(path, old, new, _lines_of(focus, path))
             start = middle = None
     if start is not None:
         raise AnswerError(
             "block not closed", "a SEARCH block is not closed by ======= and >>>>>>> REPLACE"
         )
+
+
+def _lines_of(focus: Focus, path: str) -> range:
+    return range(focus.first - 1, focus.last) if path == focus.path else range(0)
 
 
 def _named_before(lines: Sequence[str], number: int, sources: Mapping[str, str]) -> str | None:
@@ -138,28 +144,31 @@ def _path_of(name: str, sources: Mapping[str, str]) -> str | None:
     return ending[0] if len(ending) == 1 else None
 
 
-def _trimmed(lines: Sequence[str]) -> tuple[str, ...]:
-    """Without blank lines at both ends, which models add at will."""
-    kept = list(lines)
-    while kept and not kept[0].strip():
-        del kept[0]
-    while kept and not kept[-1].strip():
-        del kept[-1]
-    return tuple(kept)
+def _trimmed(
+    old: Sequence[str], new: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Without the blank lines at both ends of `old`, which models add at will, often to both."""
+    ours, theirs = list(old), list(new)
+    for end in (0, -1):
+        while ours and not ours[end].strip():
+            del ours[end]
+            if theirs and not theirs[end].strip():
+                del theirs[end]
+    return tuple(ours), tuple(theirs)
 
 
 def _diff(lines: Sequence[str], sources: Mapping[str, str], focus: Focus) -> Iterator[Edit]:
     """Hunks of a unified diff, whose line numbers and counts are only hints."""
-    path, near = focus.path, focus.first - 1
+    path, at = focus.path, None
     body: list[str] | None = None
     for line in [*lines, "```"]:
         header = _HUNK.match(line)
         ends = header or _FENCE.match(line) or line.startswith(("--- ", "+++ ", "diff --git "))
         if body is not None and ends:
-            yield _hunk(path, near, body)
+            yield _hunk(path, _lines_of(focus, path), at, body)
             body = None
         if header:
-            near, body = (int(header[1]) - 1 if header[1] else focus.first - 1), []
+            at, body = (int(header[1]) - 1 if header[1] else None), []
         elif line.startswith("+++ "):
             name = line[4:].split("\t")[0].strip()
             path = _path_of(name.removeprefix("b/"), sources) or _path_of(name, sources) or path
@@ -167,43 +176,84 @@ def _diff(lines: Sequence[str], sources: Mapping[str, str], focus: Focus) -> Ite
             body.append(line)
 
 
-def _hunk(path: str, near: int, body: Sequence[str]) -> Edit:
+def _hunk(path: str, inside: range, at: int | None, body: Sequence[str]) -> Edit:
     while body and not body[-1].strip():
         body = body[:-1]
     # Context that lost its leading blank begins with the code itself.
     old = [line[1:] if line[:1] in "- " else line for line in body if line[:1] not in ("+", "\\")]
     new = [line[1:] if line[:1] in "+ " else line for line in body if line[:1] not in ("-", "\\")]
-    return Edit(path, tuple(old), tuple(new), near)
+    return Edit(path, tuple(old), tuple(new), inside, at)
 
 
 def _apply(edits: Sequence[Edit], sources: Mapping[str, str]) -> dict[str, str]:
-    changed: dict[str, str] = {}
-    for edit in edits:
-        text = changed.get(edit.path, sources.get(edit.path))
-        if text is None:
-            raise AnswerError(
-                "no such file", f"there is no file {edit.path} that may be changed"
-            )
-        changed[edit.path] = _replaced(text, edit)
-    return changed
+    """The changed texts; every edit is about the text as the model saw it."""
+    by_path: dict[str, list[Edit]] = {}
+    for edit in dict.fromkeys(edits):  # some say everything twice
+        by_path.setdefault(edit.path, []).append(edit)
+    missing = by_path.keys() - sources.keys()
+    if missing:
+        raise AnswerError(
+            "no such file", f"there is no file {min(missing)} that may be changed"
+        )
+    return {path: _replaced(sources[path], path_edits) for path, path_edits in by_path.items()}
 
 
-def _replaced(text: str, edit: Edit) -> str:
+def _replaced(text: str, edits: Sequence[Edit]) -> str:
     ending = "\r\n" if "\r\n" in text else "\n"
     lines = text.replace("\r\n", "\n").split("\n")
-    match = find_lines(lines, edit.old, edit.near)
-    if match is None:
-        sample = next((line.strip() for line in edit.old if line.strip()), None)
-        if sample is None:
+    placed = sorted(
+        ((_match(lines, edit), edit) for edit in edits), key=lambda pair: pair[0].start
+    )
+    for (before, _), (after, edit) in itertools.pairwise(placed):
+        if before.start + before.count > after.start:
             raise AnswerError(
-                "fits nowhere", "the answer does not say which lines it replaces"
+                "edits overlap", f"two of the changes of {edit.path} are about the same lines"
             )
-        raise AnswerError(
-            "fits nowhere",
-            f"the lines to be replaced, beginning {sample!r}, do not occur in {edit.path}",
-        )
-    lines[match.start : match.start + match.count] = match.adjust(edit.new)
+    for match, edit in reversed(placed):
+        lines[match.start : match.start + match.count] = _rewritten(lines, match, edit)
     return ending.join(lines)
+
+
+def _rewritten(lines: Sequence[str], match: Match, edit: Edit) -> list[str]:
+    """The new lines; those that the edit leaves as they were stay as they are in the file.
+
+    What a model has copied wrongly on both sides of its edit is thus no change.
+    """
+    written: list[str] = []
+    old, new = ([line.rstrip() for line in side] for side in (edit.old, edit.new))
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    for tag, first, last, new_first, new_last in matcher.get_opcodes():
+        if tag == "equal":
+            written.extend(lines[match.start + first : match.start + last])
+        else:
+            written.extend(match.adjust(edit.new[new_first:new_last]))
+    return written
+
+
+def _match(lines: Sequence[str], edit: Edit) -> Match:
+    """The one place that the edit means.
+
+    Raises:
+        AnswerError: when there is none, or nobody can know which of several.
+    """
+    matches = find_lines(lines, edit.old, edit.inside)
+    if len(matches) > 1:
+        matches = [match for match in matches if match.start == edit.at] or matches
+    if len(matches) == 1:
+        return matches[0]
+    sample = next((line.strip() for line in edit.old if line.strip()), None)
+    if sample is None:
+        raise AnswerError("fits nowhere", "the answer does not say which lines it replaces")
+    if matches:
+        raise AnswerError(
+            "fits twice",
+            f"the lines to be replaced, beginning {sample!r}, occur {len(matches)} times in "
+            f"{edit.path}: show more of the lines around them",
+        )
+    raise AnswerError(
+        "fits nowhere",
+        f"the lines to be replaced, beginning {sample!r}, do not occur in {edit.path}",
+    )
 
 
 def _whole_function(

@@ -93,7 +93,8 @@ def _extract_method(written: list[str], path: str, name: str) -> list[str] | Non
 def _missing_imports(written: list[str], lines: list[str]) -> list[str]:
     """One-line imports at the top of the block that the file has nowhere."""
     known = {line.strip() for line in lines}
-    new = (line for line in written if line.startswith(IMPORTS) and line not in known)
+    offered = (line.rstrip() for line in written if line.startswith(IMPORTS))
+    new = (line for line in offered if line not in known)
     return list(dict.fromkeys(line for line in new if "(" not in line and "__future__" not in line))
 
 

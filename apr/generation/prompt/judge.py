@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from apr.core.errors import BudgetExhaustedError, PromptTooLongError
 from apr.core.model import Message, ModelClient, ModelRequest, Role, Sampling
 from apr.core.patch import render_diff
 from apr.core.ports import RepairContext
 from apr.core.report import ValidationReport, Verdict
 from apr.core.tree import SearchNode
+from apr.generation.prompt.diagnosis import shorten
 from apr.generation.prompt.evidence import fenced
+from apr.generation.prompt.score import NEUTRAL, read_score
+from apr.generation.prompt.settings import Interface
 
 MAX_MESSAGE = 1024  # characters of the tests' words, as in the released code
 MAX_REFLECTION = 2000
-NEUTRAL = 0.5  # of a judge that says nothing
-_NUMBER = re.compile(r"\d+")
+MAX_DIFF = 6000
+OPINION_TOKENS = 24  # room for a sentence around the number
 _BAD = frozenset({Verdict.DOES_NOT_APPLY, Verdict.DOES_NOT_BUILD, Verdict.TAMPERED})
 SYSTEM = (
     "You judge patches for programs. You answer with one whole number from 0 (useless) to 100 "
@@ -37,6 +40,7 @@ class ModelJudge:
     client: ModelClient
     context: RepairContext
     reflections: Mapping[str, str]
+    interface: Interface = Interface.CHAT
 
     def reward(self, node: SearchNode, parent: SearchNode) -> float:
         """In [-1, 1]."""
@@ -58,7 +62,8 @@ class ModelJudge:
             return 1.0
         if report.verdict in _BAD or _timed_out(report):
             return -1.0
-        return 0.0 if report.message == self._words_before(parent) else None
+        before = self._words_before(parent)
+        return 0.0 if shorten(report.message) == shorten(before) else None
 
     def _words_before(self, parent: SearchNode) -> str:
         if parent.report is not None:
@@ -67,36 +72,45 @@ class ModelJudge:
         return "" if first is None else f"{first.test}: {first.outcome.value}: {first.message}"
 
     def _ask(self, nodes: Sequence[SearchNode]) -> list[float]:
+        """Opinions; neutral ones where the budget has ended or a question is too long.
+
+        What has been validated is thus never lost for the want of an opinion about it.
+        """
         if not nodes:
             return []
-        requests = [
-            ModelRequest(self._question(node), Sampling(temperature=0.0, max_tokens=16))
-            for node in nodes
-        ]
-        return [read_score(reply.answers[0].text) for reply in self.client.complete(requests)]
+        try:
+            replies = self.client.complete([self._request(node) for node in nodes])
+        except BudgetExhaustedError:
+            return [NEUTRAL] * len(nodes)
+        except PromptTooLongError:
+            if len(nodes) == 1:
+                return [NEUTRAL]
+            return [opinion for node in nodes for opinion in self._ask([node])]
+        return [read_score(r.answers[0].text) if r.answers else NEUTRAL for r in replies]
 
-    def _question(self, node: SearchNode) -> tuple[Message, ...]:
+    def _request(self, node: SearchNode) -> ModelRequest:
+        question = self._question(node)
+        sampling = Sampling(temperature=0.0, max_tokens=OPINION_TOKENS)
+        if self.interface is Interface.COMPLETIONS:
+            return ModelRequest(f"{question}\n\nScore (0 to 100): ", replace(sampling, stop=("\n",)))
+        return ModelRequest((Message(Role.SYSTEM, SYSTEM), Message(Role.USER, question)), sampling)
+
+    def _question(self, node: SearchNode) -> str:
         report = node.report
         assert report is not None
-        diff = render_diff(node.patch, self.context.sources)
+        diff = render_diff(node.patch, self.context.sources)[:MAX_DIFF]
         said = self.reflections.get(node.patch.digest, "")[:MAX_REFLECTION]
-        before = "\n".join(f"{r.test}: {r.message}" for r in self.context.failures[:3])
-        text = (
+        before = "\n".join(f"{r.test}: {shorten(r.message)}" for r in self.context.failures[:3])
+        now = shorten(report.message)[:MAX_MESSAGE]
+        return (
             f"A program fails these tests:\n\n{fenced(before[:MAX_MESSAGE], '')}\n\n"
             f"Somebody proposes this patch:\n\n{fenced(diff, '')}\n\n"
             f"and says about it:\n\n{fenced(said, '')}\n\n"
             f"With the patch, {report.triggers_passed} of {report.triggers_total} of them pass. "
-            f"The first that fails now says:\n\n{fenced(report.message[:MAX_MESSAGE], '')}\n\n"
-            "How close is the patch to a correct one, from 0 to 100?"
+            f"The first that fails now says:\n\n{fenced(now, '')}\n\n"
+            "How close is the patch to a correct one? Answer with one number from 0 to 100."
         )
-        return (Message(Role.SYSTEM, SYSTEM), Message(Role.USER, text))
 
 
 def _timed_out(report: ValidationReport) -> bool:
     return any(result.outcome.value == "timeout" for result in report.results)
-
-
-def read_score(text: str) -> float:
-    """The first whole number of an answer as a value in [0, 1]; neutral when there is none."""
-    match = _NUMBER.search(text)
-    return NEUTRAL if match is None else min(int(match[0]), 100) / 100

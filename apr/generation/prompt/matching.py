@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 SIMILAR = 0.85
+MARGIN = 0.05
 MAX_COMPARED_LINES = 20_000
 _INDENT = re.compile(r"[ \t]*")
 
@@ -33,25 +34,29 @@ class Match:
         return [self.shift + line if line.strip() else line for line in lines]
 
 
-def find_lines(lines: Sequence[str], wanted: Sequence[str], near: int) -> Match | None:
-    """Where `wanted` occurs in `lines` (both without line ends); None when nowhere or anywhere.
+def find_lines(lines: Sequence[str], wanted: Sequence[str], inside: range) -> list[Match]:
+    """Where `wanted` may occur in `lines` (both without line ends); more than one: nobody knows.
 
     Tried in this order: equal, equal but for trailing blanks, equal at another indentation, and
-    the one place that is similar enough. Among equally good places, the one closest to the
-    0-based line `near` is meant.
+    similar, where the most similar place has to stand out. Places within `inside` (0-based)
+    come before all others.
     """
     if not wanted or not any(line.strip() for line in wanted):
-        return None
+        return []
     for normal in (str, str.rstrip):
         starts = _equal(lines, wanted, normal)
         if starts:
-            return Match(_closest(starts, near), len(wanted))
+            return [Match(at, len(wanted)) for at in _preferred(starts, len(wanted), inside)]
     starts = [at for at in _equal(lines, wanted, str.strip) if _shift(lines, wanted, at)]
-    if starts:
-        at = _closest(starts, near)
-        shift, is_outdent = _shift(lines, wanted, at) or ("", False)
-        return Match(at, len(wanted), shift, is_outdent)
-    return _similar(lines, wanted, near)
+    starts = _preferred(starts, len(wanted), inside) or _similar(lines, wanted, inside)
+    shifted = ((at, _shift(lines, wanted, at)) for at in starts)
+    return [Match(at, len(wanted), *shift) for at, shift in shifted if shift is not None]
+
+
+def _preferred(starts: Sequence[int], count: int, inside: range) -> list[int]:
+    """Those that lie inside, or else all."""
+    within = [at for at in starts if at in inside and at + count - 1 in inside]
+    return within or list(starts)
 
 
 def _equal(lines: Sequence[str], wanted: Sequence[str], normal: Callable[[str], str]) -> list[int]:
@@ -62,10 +67,6 @@ def _equal(lines: Sequence[str], wanted: Sequence[str], normal: Callable[[str], 
         for at in range(last + 1)
         if ours[at] == theirs[0] and ours[at : at + len(theirs)] == theirs
     ]
-
-
-def _closest(starts: Sequence[int], near: int) -> int:
-    return min(starts, key=lambda at: abs(at - near))
 
 
 def _shift(lines: Sequence[str], wanted: Sequence[str], at: int) -> tuple[str, bool] | None:
@@ -88,21 +89,25 @@ def indent_of(line: str) -> str:
     return match[0] if match else ""
 
 
-def _similar(lines: Sequence[str], wanted: Sequence[str], near: int) -> Match | None:
-    """The place of the same length that is most similar, if it is clearly so."""
+def _similar(lines: Sequence[str], wanted: Sequence[str], inside: range) -> list[int]:
+    """The place of the same length that is similar, if it is so much more than any other."""
     if len(lines) * len(wanted) > MAX_COMPARED_LINES:
-        return None
-    scored = sorted(_ratios(lines, wanted), key=lambda pair: (-pair[0], abs(pair[1] - near)))
-    if not scored or scored[0][0] < SIMILAR:
-        return None
-    shift, is_outdent = _shift(lines, wanted, scored[0][1]) or ("", False)
-    return Match(scored[0][1], len(wanted), shift, is_outdent)
+        return []
+    ratios = dict(_ratios(lines, wanted))
+    starts = _preferred(list(ratios), len(wanted), inside)
+    ranked = sorted(starts, key=lambda at: -ratios[at])
+    if len(ranked) > 1 and ratios[ranked[0]] - ratios[ranked[1]] < MARGIN:
+        return []
+    return ranked[:1]
 
 
-def _ratios(lines: Sequence[str], wanted: Sequence[str]) -> Iterator[tuple[float, int]]:
+def _ratios(lines: Sequence[str], wanted: Sequence[str]) -> Iterator[tuple[int, float]]:
+    """The similar places with their ratios."""
     matcher = difflib.SequenceMatcher(autojunk=False)
     matcher.set_seq2("\n".join(line.strip() for line in wanted))
     for at in range(len(lines) - len(wanted) + 1):
         matcher.set_seq1("\n".join(line.strip() for line in lines[at : at + len(wanted)]))
         if matcher.real_quick_ratio() >= SIMILAR and matcher.quick_ratio() >= SIMILAR:
-            yield matcher.ratio(), at
+            ratio = matcher.ratio()
+            if ratio >= SIMILAR:
+                yield at, ratio

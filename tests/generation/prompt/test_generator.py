@@ -12,13 +12,13 @@ import pytest
 
 from apr.core.bug import Bug, RunnerKind, TestCommand, TestId
 from apr.core.location import Location, SuspiciousLocation
-from apr.core.patch import Patch
+from apr.core.patch import Patch, diff_texts
 from apr.core.ports import RepairContext
 from apr.core.report import Stage, TestOutcome, TestResult, ValidationReport, Verdict
 from apr.core.run import Budget
 from apr.core.tree import SearchNode
 from apr.generation.prompt.generator import PromptGenerator
-from apr.generation.prompt.judge import ModelJudge, read_score
+from apr.generation.prompt.judge import ModelJudge
 from apr.generation.prompt.settings import PromptSettings
 from apr.llm.client import OpenAIClient
 from apr.llm.endpoint import Endpoint
@@ -238,11 +238,21 @@ def test_the_judge_is_asked_only_when_the_tests_leave_it_open() -> None:
     assert judged(unchanged) == (0.0, 0)
 
 
-@pytest.mark.parametrize(
-    ("text", "score"), [("85", 0.85), ("Score: 0/100", 0.0), ("999", 1.0), ("none", 0.5), ("", 0.5)]
-)
-def test_scores_are_read_leniently(text: str, score: float) -> None:
-    assert read_score(text) == score
+def test_a_judge_without_money_has_no_opinion() -> None:
+    asked = context()
+    with serving(lambda _, r: answer(r, "90")) as server:
+        endpoint = Endpoint("m", server.base_url, concurrency=1)
+        purse = BudgetMeter(Budget(calls=1), time.monotonic)
+        with OpenAIClient(endpoint, purse) as client:
+            judge = ModelJudge(client, asked, {})
+            nodes = [SearchNode(i, 0, changed(i), depth=1, report=STILL) for i in (1, 2, 3)]
+            pairs = [(node, root()) for node in nodes]
+            assert judge.rewards(pairs) == [0.9, 0.5, 0.5]
+            assert judge.rewards(pairs) == [0.5, 0.5, 0.5]
+
+
+def changed(number: int) -> Patch:
+    return diff_texts({"a.py": SOURCE}, {"a.py": SOURCE.replace("+ 1", f"+ {number + 1}")})
 
 
 def test_dedent_is_not_needed_for_a_method() -> None:
