@@ -139,7 +139,7 @@ NoCacheOption = Annotated[
     typer.Option(
         "--no-cache",
         rich_help_panel=TESTS,
-        help="Judge every candidate anew, also one that is known or equal to another.",
+        help="Judge every candidate anew, also one that an earlier run has judged.",
     ),
 ]
 AllowPathOption = Annotated[
@@ -277,13 +277,13 @@ PatchesOption = Annotated[
     ),
 ]
 MaxDepthOption = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--max-depth",
         metavar="N",
         min=1,
         rich_help_panel=SEARCH,
-        help="The most edits on top of each other.",
+        help="The most edits on top of each other. Default: 3, or no limit for a model.",
     ),
 ]
 PatchFormatOption = Annotated[
