@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from apr.core.bug import Bug, RunnerKind
@@ -20,8 +21,17 @@ from apr.core.report import Baseline, Stage, ValidationReport, Verdict
 from apr.core.run import Budget, RankedPatch, Usage
 from apr.core.tree import SearchNode, SearchTree
 from apr.search.budget import BudgetMeter
-from apr.search.loop import SearchObserver, SearchResult, StopReason, search
-from apr.search.settings import APRMCTS, Policy, SearchSettings
+from apr.search.loop import SearchObserver, SearchResult, StopReason, search, text_of
+from apr.search.settings import (
+    ADAPTIVE,
+    APRMCTS,
+    RANKED,
+    Backpropagation,
+    Formula,
+    Policy,
+    SearchSettings,
+    Widening,
+)
 from apr.settings import RunSettings
 from apr.subject import PreparedSubject
 from apr.suspects import Relocation, rank_suspects
@@ -63,6 +73,12 @@ class Proposer:
     evaluator: Evaluator
     conversation: Callable[[], Conversation] | None = None
 
+
+PRESETS = {"ranked": RANKED, "adaptive": ADAPTIVE, "aprmcts": APRMCTS}
+CHAIN = 3
+"""Patches after which trial and error starts anew, as in ChatRepair."""
+
+_ENUMS = {"widening": Widening, "formula": Formula, "backpropagation": Backpropagation}
 
 OpenProposer = Callable[[RunSettings, RepairContext, Purse], AbstractContextManager[Proposer]]
 """Makes the proposer of a run, which spends what the run's purse allows."""
@@ -183,6 +199,7 @@ def repair(
     )
     meter = BudgetMeter(budget, time.monotonic, known.usage)
     purse = RecordingPurse(meter, spend)
+    forms = NormalForms(subject.sources, subject.test_sources)
     with (
         open_proposer(settings, context, purse) as proposer,
         open_validator(subject, oracle, settings, notify) as validator,
@@ -192,13 +209,16 @@ def repair(
         result = search(
             context,
             proposer.generator,
-            Confirming(reusing(validator, subject, settings, outcomes), notify),
+            Confirming(reusing(validator, subject, settings, outcomes, forms), notify),
             proposer.evaluator,
             search_settings(settings),
             meter,
             seed=seed,
             known=known.reports,
             observer=observer,
+            program_of=partial(program_name, forms)
+            if settings.tree.distinct == "programs"
+            else text_of,
         )
         _tell(proposer, notify)
     ranked = rank(result, subject.sources)
@@ -326,6 +346,7 @@ def reusing(
     subject: PreparedSubject,
     settings: RunSettings,
     outcomes: OutcomeStore | None,
+    forms: NormalForms,
 ) -> PatchValidator:
     """The entered validator, made to judge every program only once if the settings allow it."""
     if not settings.cache:
@@ -346,20 +367,37 @@ def reusing(
             environment_digest(command, subject.sandbox.name, image, limits | {"scope": globs}),
         )
     )
-    forms = NormalForms(subject.sources, subject.test_sources)
     return CachingValidator(validator, forms, subject.sources, scope, outcomes)
+
+
+def program_name(forms: NormalForms, patch: Patch) -> str:
+    """What patches that make one program share; the digest of one that does not apply."""
+    try:
+        return forms.of(patch)
+    except PatchDoesNotApplyError:
+        return patch.digest
 
 
 def search_settings(settings: RunSettings) -> SearchSettings:
     """The part of a run's settings that steers the search."""
-    shape = APRMCTS if settings.preset == "aprmcts" else SearchSettings()
+    shape = PRESETS[settings.preset]
+    policy = Policy(settings.policy)
+    if policy is Policy.TRIAL_AND_ERROR:
+        shape = replace(shape, widening=Widening.PROGRESSIVE, batch=1, max_depth=CHAIN)
+    elif settings.preset == "adaptive" and settings.parallel > 1:
+        shape = replace(shape, batch=1)
+    changed = settings.tree.model_dump(exclude_none=True, exclude={"distinct"})
+    for name, kind in _ENUMS.items():
+        if name in changed:
+            changed[name] = kind(changed[name])
     return replace(
         shape,
-        policy=Policy(settings.policy),
+        policy=policy,
         batch=settings.batch or shape.batch,
         parallel=settings.parallel,
-        max_depth=settings.max_depth,
+        max_depth=settings.max_depth or shape.max_depth,
         plausible_wanted=settings.patches,
+        **changed,
     )
 
 

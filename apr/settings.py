@@ -109,6 +109,33 @@ class ModelSettings(BaseModel):
     """Whether answers are streamed, so that a stalled server is noticed early."""
 
 
+class TreeSettings(BaseModel):
+    """Whatever of the search's shape differs from its preset; None: as the preset has it.
+
+    The names and meanings are those of `apr.search.settings.SearchSettings`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    widening: Literal["ranked", "progressive", "once", "adaptive"] | None = None
+    formula: Literal["uct", "puct"] | None = None
+    exploration: float | None = Field(default=None, ge=0)
+    unvisited_bonus: float | None = Field(default=None, ge=0)
+    branch: int | None = Field(default=None, ge=1)
+    diverse: bool | None = None
+    backpropagation: Literal["mean", "aprmcts"] | None = None
+    backpropagation_alpha: float | None = Field(default=None, ge=0, le=1)
+    widening_k: float | None = Field(default=None, gt=0)
+    widening_alpha: float | None = Field(default=None, ge=0, le=1)
+    max_children: int | None = Field(default=None, ge=1)
+    agreement: int | None = Field(default=None, ge=1)
+    round_share: float | None = Field(default=None, gt=0, le=1)
+    virtual_loss: float | None = Field(default=None, ge=0)
+
+    distinct: Literal["programs", "texts"] = "programs"
+    """Whether patches that make the same program in other words are one candidate, or two."""
+
+
 class RunSettings(BaseModel):
     """What one run does; stored with the run, and enough to repeat it with the same seed."""
 
@@ -176,17 +203,21 @@ class RunSettings(BaseModel):
     policy: PolicyName = "mcts"
     """Tree search, or one of the controls without a tree."""
 
-    preset: Literal["ranked", "aprmcts"] = "ranked"
-    """The shape of the tree: for long ranked lists, or as published for language models."""
+    preset: Literal["ranked", "adaptive", "aprmcts"] = "ranked"
+    """The shape of the tree: for long ranked lists, for language models, or as published."""
+
+    tree: TreeSettings = TreeSettings()
+    """What differs from the preset."""
 
     parallel: int = Field(default=1, ge=1)
     """Nodes expanded side by side, under virtual loss."""
 
     batch: int | None = Field(default=None, ge=1)
-    """Proposals per expansion; None: 8, or 3 as in APRMCTS."""
+    """Candidates per expansion; None: 8, or 3 as in APRMCTS, or 1 where only one at a time lets
+    the search learn (trial and error, and a model's nodes expanded side by side)."""
 
-    max_depth: int | None = Field(default=3, ge=1)
-    """The most edits on top of each other; None: no limit."""
+    max_depth: int | None = Field(default=None, ge=1)
+    """The most edits on top of each other; None: 3, or no limit for a language model."""
 
     patches: int = Field(default=1, ge=1)
     """Plausible patches to find before the search stops."""

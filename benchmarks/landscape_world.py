@@ -12,6 +12,7 @@ with one seed, searches in the same world.
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -38,6 +39,10 @@ CONTEXT = RepairContext(
 )
 
 
+MEAN_QUALITY, SD_QUALITY = 0.45, 0.25
+"""Of the candidates that a search sees, roughly: what a judge's opinion is scaled by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Landscape:
     """The laws of one kind of bug; every tuple has an entry for each level below the goal.
@@ -56,6 +61,10 @@ class Landscape:
     noise: float = 0.05
     tests: int | None = None
     """Trigger tests, by which levels show; None: as many as there are levels."""
+    judge_weight: float = 0.0
+    """Weight in the reward of a judge, as in `MixedReward`."""
+    judge_correlation: float = 0.0
+    """How much of the judge's opinion is about the candidate, and not chance; in [0, 1]."""
 
     def __post_init__(self) -> None:
         if list(self.leap) != sorted(self.leap) or self.promising[0] != 1.0:
@@ -116,12 +125,24 @@ class World:
         return self.validate([patch])[0]
 
     def reward(self, node: SearchNode, parent: SearchNode) -> float:
-        """What the tests say, through noise; see `Evaluator`."""
+        """What the tests say, through noise, mixed with a judge's opinion; see `Evaluator`."""
         value = TestReward().reward(node, parent)
-        if not -0.95 < value < 1.0 or not self.landscape.noise:
+        if not -0.95 < value < 1.0:
             return value
-        chance = random.Random(f"{self.seed}/noise/{node.patch.digest}")
-        return min(max(value + chance.gauss(0.0, self.landscape.noise), -0.9), 0.95)
+        chance = random.Random(f"{self.seed}/reward/{node.patch.digest}")
+        if self.landscape.noise:
+            value = min(max(value + chance.gauss(0.0, self.landscape.noise), -0.9), 0.95)
+        weight = self.landscape.judge_weight
+        return (1 - weight) * value + weight * self.opinion(node.patch) if weight else value
+
+    def opinion(self, patch: Patch) -> float:
+        """The judge's, in [0, 1]: the true quality and chance, in fixed parts."""
+        chance = random.Random(f"{self.seed}/judge/{patch.digest}")
+        latent, correlation = self.latent[patch.digest], self.landscape.judge_correlation
+        quality = (max(latent.level, 0) + latent.is_promising) / self.landscape.goal
+        said = correlation * (quality - MEAN_QUALITY) / SD_QUALITY
+        said += math.sqrt(1 - correlation**2) * chance.gauss(0.0, 1.0)
+        return min(max(0.5 + said / 5, 0.0), 1.0)
 
 
 def _patch(text: str) -> Patch:

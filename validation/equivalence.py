@@ -60,6 +60,7 @@ class NormalForms:
             _READS_SOURCE.search(text) for text in sources.values()
         )
         self._base: dict[str, str] = {}
+        self._known: dict[str, str] = {}
 
     def of(self, patch: Patch) -> str:
         """A digest that equal programs share; empty for the base's own.
@@ -67,6 +68,12 @@ class NormalForms:
         Raises:
             PatchDoesNotApplyError: when the patch does not fit the base.
         """
+        digest = patch.digest
+        if digest not in self._known:
+            self._known[digest] = self._digest(patch)
+        return self._known[digest]
+
+    def _digest(self, patch: Patch) -> str:
         sha = hashlib.sha256()
         is_base = True
         for path, text in sorted(patch.apply(self._sources).items()):

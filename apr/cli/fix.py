@@ -43,7 +43,7 @@ def fix(
     candidates: o.CandidatesOption = None,
     seconds: o.SecondsOption = None,
     patches: o.PatchesOption = 1,
-    max_depth: o.MaxDepthOption = 3,
+    max_depth: o.MaxDepthOption = None,
     seed: o.SeedOption = 0,
     sandbox: o.SandboxOption = o.Sandbox.AUTO,
     image: o.ImageOption = None,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from apr.cli.search_options import Preset, RewardMode, SearchOptions, judge_weight
 from apr.core.errors import BadInputError
 from apr.core.run import Budget
 
@@ -22,13 +23,6 @@ class GeneratorName(StrEnum):
 
     TEMPLATE = "template"
     LLM = "llm"
-
-
-class Preset(StrEnum):
-    """The shape of the search tree."""
-
-    RANKED = "ranked"
-    APRMCTS = "aprmcts"
 
 
 class AnswerForm(StrEnum):
@@ -44,7 +38,7 @@ def _option(name: str, meaning: str, **more: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelOptions:
+class ModelOptions(SearchOptions):
     """What a command line says about the generator; None means its default."""
 
     generator: Annotated[
@@ -94,10 +88,19 @@ class ModelOptions:
     answer_tokens: Annotated[
         int, _option("--answer-tokens", "Size of an answer.", metavar="N", min=16)
     ] = 1500
+    reward: Annotated[
+        RewardMode | None, _option("--reward", "Who values a patch. Default: the tests.")
+    ] = None
     judge: Annotated[
-        float,
-        _option("--judge", "Weight of the model's own judgement in the reward.", min=0.0, max=1.0),
-    ] = 0.0
+        float | None,
+        _option(
+            "--judge",
+            "Weight of the model's own judgement in --reward mixed: 0.5.",
+            metavar="W",
+            min=0.0,
+            max=1.0,
+        ),
+    ] = None
     completions: Annotated[
         bool,
         _option("--completions", "Have a base model continue a text instead of talking to it."),
@@ -128,16 +131,6 @@ class ModelOptions:
     stream: Annotated[
         bool, _option("--stream", "Have answers streamed, so that a stall is noticed early.")
     ] = False
-    preset: Annotated[
-        Preset | None,
-        _option("--search", "The shape of the tree. Default: aprmcts for a model, else ranked."),
-    ] = None
-    parallel: Annotated[
-        int, _option("--parallel", "Nodes expanded side by side.", metavar="N", min=1)
-    ] = 1
-    batch: Annotated[
-        int | None, _option("--batch", "Proposals per expansion.", metavar="N", min=1)
-    ] = None
     max_cost: Annotated[
         float | None, _option("--max-cost", "Most dollars to spend.", metavar="USD", min=0.0)
     ] = None
@@ -166,12 +159,13 @@ class ModelOptions:
         """The part of a run's settings that these options decide."""
         is_model = self.chosen is GeneratorName.LLM
         model = self._model() if is_model else None
-        preset = self.preset or (Preset.APRMCTS if is_model else Preset.RANKED)
+        preset = self.preset or (Preset.ADAPTIVE if is_model else Preset.RANKED)
         return {
             "generator": self.chosen.value,
             "preset": preset.value,
             "parallel": self.parallel,
             "batch": self.batch,
+            "tree": self.tree(),
             "llm": model,
         }
 
@@ -189,7 +183,7 @@ class ModelOptions:
             "answer_format": self.answer.value,
             "reasoning": self.reasoning,
             "feedback": self.feedback,
-            "judge_weight": self.judge,
+            "judge_weight": judge_weight(self.reward, self.judge),
             "concurrency": self.concurrency,
             "requests_per_minute": self.requests_per_minute,
             "tokens_per_minute": self.tokens_per_minute,

@@ -277,13 +277,13 @@ PatchesOption = Annotated[
     ),
 ]
 MaxDepthOption = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--max-depth",
         metavar="N",
         min=1,
         rich_help_panel=SEARCH,
-        help="The most edits on top of each other.",
+        help="The most edits on top of each other. Default: 3, or no limit for a model.",
     ),
 ]
 PatchFormatOption = Annotated[

@@ -27,19 +27,20 @@ class Frontier:
         """The node to expand next; None when no node can be."""
         return self._selector.select()
 
-    def select_round(self) -> list[int]:
-        """At most `parallel` nodes to expand side by side, each chosen as if the others had failed.
+    def select_round(self, most: int | None = None) -> list[int]:
+        """At most `parallel` nodes, and at most `most`, to expand side by side.
 
-        A node is in the list twice when even so nothing else is worth it. The statistics are the
+        Each is chosen as if the expansions of those before it were wasted. A node is in the list twice when even so nothing else is worth it. The statistics are the
         same afterwards as before.
         """
+        wanted = self._parallel if most is None else min(self._parallel, most)
         chosen: list[int] = []
-        while len(chosen) < self._parallel and (node_id := self.select()) is not None:
+        while len(chosen) < wanted and (node_id := self.select()) is not None:
             chosen.append(node_id)
-            if self._parallel > 1:
+            if wanted > 1:
                 self._ledger.hold(node_id)
                 self._selector.hold(node_id)
-        if self._parallel > 1:
+        if wanted > 1:
             self._ledger.release(chosen)
             self._selector.release(chosen)
         return chosen

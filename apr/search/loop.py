@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -24,6 +25,7 @@ from apr.core.report import ValidationReport
 from apr.core.run import Usage
 from apr.core.tree import ROOT, SearchNode, SearchTree
 from apr.search.budget import BudgetMeter
+from apr.search.diversity import most_different
 from apr.search.frontier import Frontier
 from apr.search.reward import reward_all
 from apr.search.settings import Backpropagation, SearchSettings
@@ -36,6 +38,7 @@ class StopReason(StrEnum):
     """Why a search ended."""
 
     PLAUSIBLE = "plausible"  # as many plausible patches as wanted
+    AGREEMENT = "agreement"  # one plausible program was proposed again and again
     BUDGET = "budget"  # candidates, calls, tokens or money
     SECONDS = "seconds"
     EXHAUSTED = "exhausted"  # no node has anything left to propose
@@ -69,6 +72,11 @@ class SearchResult:
     stopped: StopReason
 
 
+def text_of(patch: Patch) -> str:
+    """What makes two patches the same when nothing better is known: the same hunks."""
+    return patch.digest
+
+
 def search(
     context: RepairContext,
     generator: Generator,
@@ -80,8 +88,12 @@ def search(
     seed: int,
     known: Mapping[str, ValidationReport] = _NOTHING_KNOWN,
     observer: SearchObserver | None = None,
+    program_of: Callable[[Patch], str] = text_of,
 ) -> SearchResult:
     """Search for plausible patches until one of the reasons to stop applies.
+
+    A proposal whose program, as `program_of` names it, is in the tree already (the root's
+    included) costs no candidate, whichever node it is proposed at.
 
     The tree depends on the seed, the proposals and the verdicts, never on timing (unless
     the seconds run out). `known` maps patch digests to the verdicts of an interrupted run:
@@ -92,7 +104,17 @@ def search(
     tree = SearchTree([SearchNode(id=ROOT, parent=None, patch=Patch())])
     frontier = Frontier(tree, settings, random.Random(seed))
     state = _Search(
-        context, generator, validator, evaluator, settings, budget, known, observer, tree, frontier
+        context,
+        generator,
+        validator,
+        evaluator,
+        settings,
+        budget,
+        known,
+        observer,
+        program_of,
+        tree,
+        frontier,
     )
     return state.run()
 
@@ -107,15 +129,18 @@ class _Search:
     budget: BudgetMeter
     known: Mapping[str, ValidationReport]
     observer: SearchObserver | None
+    program_of: Callable[[Patch], str]
     tree: SearchTree
     frontier: Frontier
-    seen: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)  # programs
+    spare: dict[int, Sequence[Proposal]] = field(default_factory=dict)  # by parent, best first
+    votes: dict[str, set[int]] = field(default_factory=dict)  # where plausible programs came up
     plausible: list[int] = field(default_factory=list)
     is_replaying: bool = False  # everything so far was known: time does not count yet
 
     def run(self) -> SearchResult:
         root = self.tree.nodes[ROOT]
-        self.seen.add(root.patch.digest)
+        self.seen.add(self.program_of(root.patch))
         self.is_replaying = bool(self.known)
         stopped = self._notify((root,), ())
         while stopped is None:
@@ -129,60 +154,112 @@ class _Search:
         wanted = self.settings.plausible_wanted
         if wanted is not None and len(self.plausible) >= wanted:
             return StopReason.PLAUSIBLE
+        if self.settings.agreement is not None and self._lead() >= self.settings.agreement:
+            return StopReason.AGREEMENT
         if self.budget.exhausted:
             return StopReason.BUDGET
         return StopReason.SECONDS if self._is_out_of_time() else None
+
+    def _lead(self) -> int:
+        """How many more nodes the most frequent plausible program came up at than the next one."""
+        counts = sorted((len(nodes) for nodes in self.votes.values()), reverse=True)
+        return counts[0] - (counts[1] if len(counts) > 1 else 0) if counts else 0
 
     def _is_out_of_time(self) -> bool:
         return not self.is_replaying and self.budget.is_out_of_time
 
     def _step(self) -> StopReason | None:
-        parents = [self.tree.nodes[node_id] for node_id in self.frontier.select_round()]
+        chosen = self.frontier.select_round(self._width())
+        parents = [self.tree.nodes[node_id] for node_id in chosen]
         if not parents:
             return StopReason.EXHAUSTED
         fresh = self._expand(parents)
-        digests = [digest for proposals in fresh for digest in proposals]
+        digests = [proposal.patch.digest for proposals in fresh for proposal in proposals]
         self.is_replaying = self.is_replaying and all(digest in self.known for digest in digests)
         if self._is_out_of_time():
             return StopReason.SECONDS
-        reports = self._reports({d: p for proposals in fresh for d, p in proposals.items()})
+        reports = self._reports({p.patch.digest: p for proposals in fresh for p in proposals})
         families = self._judge(parents, fresh, reports)
         for parent, added in zip(parents, families, strict=True):
             for node in added:
                 self.tree.add(node)
             self._backpropagate(parent, added)
             self.frontier.note_expansion(parent.id, [node.id for node in added])
-        self.seen.update(digests)
-        self.plausible.extend(
-            node.id
-            for node in itertools.chain(*families)
-            if reports[node.patch.digest].is_plausible
-        )
+        added_nodes = tuple(itertools.chain(*families))
+        self._note_plausible(added_nodes)
         changed = {n.id: n for parent in parents for n in self.tree.path_to_root(parent.id)}
-        return self._notify(tuple(itertools.chain(*families)), tuple(changed.values()))
+        return self._notify(added_nodes, tuple(changed.values()))
 
-    def _expand(self, parents: Sequence[SearchNode]) -> list[dict[str, Proposal]]:
-        """For each parent the next proposals that are in no node yet, by digest, best first."""
-        seen = set(self.seen)
-        expanded: list[dict[str, Proposal]] = []
+    def _width(self) -> int:
+        """The expansions of one round that the settings' share of the candidates left allows."""
+        settings = self.settings
+        if settings.round_share == 1.0:
+            return settings.parallel
+        whole = math.ceil(settings.batch * settings.parallel / settings.round_share)
+        left = self.budget.affordable_candidates(whole)
+        return max(1, math.floor(left * settings.round_share / settings.batch))
+
+    def _note_plausible(self, added: Sequence[SearchNode]) -> None:
+        for node in added:
+            if node.report is not None and node.report.is_plausible:
+                self.plausible.append(node.id)
+                assert node.parent is not None
+                self.votes[self.program_of(node.patch)] = {node.parent}
+
+    def _expand(self, parents: Sequence[SearchNode]) -> list[list[Proposal]]:
+        """For each parent the next proposals whose programs are in no node yet, best first."""
         left = self.budget.affordable_candidates(self.settings.batch * len(parents))
         wants = share_out(left, len(parents), self.settings.batch)
-        answers = propose_all(self.generator, self.context, list(zip(parents, wants, strict=True)))
+        answers = self._propose(parents, wants)
+        expanded: list[list[Proposal]] = []
         for parent, wanted, answer in zip(parents, wants, answers, strict=True):
-            proposals = answer[:wanted]
-            parent.exhausted = wanted > 0 and not proposals
-            fresh = {}
-            for proposal in proposals:
-                if proposal.patch.digest not in seen:
-                    fresh[proposal.patch.digest] = proposal
-                    seen.add(proposal.patch.digest)
-            expanded.append(fresh)
+            parent.exhausted = wanted > 0 and not answer
+            unseen = self._unseen(parent, answer)
+            taken = self._take(parent, unseen, wanted)
+            self.seen.update(self.program_of(proposal.patch) for proposal in taken)
+            rest = [p for p in unseen if not any(p is other for other in taken)]
+            self.spare[parent.id] = (*self.spare.get(parent.id, ()), *rest)
+            expanded.append(taken)
         return expanded
+
+    def _propose(
+        self, parents: Sequence[SearchNode], wants: Sequence[int]
+    ) -> list[Sequence[Proposal]]:
+        """What is left over from earlier answers, and where that is too little, a new answer."""
+        branch = max(self.settings.branch or 0, self.settings.batch)
+        extra = branch - self.settings.batch
+        kept = [self.spare.pop(parent.id, ()) for parent in parents]
+        asks = [
+            wanted + extra if wanted > len(spare) else 0
+            for wanted, spare in zip(wants, kept, strict=True)
+        ]
+        asked = list(zip(parents, asks, strict=True))
+        answers = propose_all(self.generator, self.context, asked)
+        return [
+            (*spare, *answer[:ask]) for spare, answer, ask in zip(kept, answers, asks, strict=True)
+        ]
+
+    def _unseen(self, parent: SearchNode, answer: Sequence[Proposal]) -> list[Proposal]:
+        """The first proposal of each program that is in no node; others may count as votes."""
+        unseen: dict[str, Proposal] = {}
+        for proposal in answer:
+            program = self.program_of(proposal.patch)
+            if program in self.votes:
+                self.votes[program].add(parent.id)
+            elif program not in self.seen:
+                unseen.setdefault(program, proposal)
+        return list(unseen.values())
+
+    def _take(self, parent: SearchNode, unseen: Sequence[Proposal], wanted: int) -> list[Proposal]:
+        if not self.settings.diverse:
+            return list(unseen[:wanted])
+        siblings = [self.tree.nodes[child].patch for child in parent.children]
+        return most_different(unseen, siblings, wanted)
 
     def _judge(
         self,
         parents: Sequence[SearchNode],
-        fresh: Sequence[Mapping[str, Proposal]],
+        fresh: Sequence[Sequence[Proposal]],
         reports: Mapping[str, ValidationReport],
     ) -> list[list[SearchNode]]:
         """A rewarded node for each proposal, by parent, still outside the tree."""
@@ -191,8 +268,8 @@ class _Search:
         for parent, proposals in zip(parents, fresh, strict=True):
             start = len(self.tree) + len(pairs)
             family = [
-                _make_node(node_id, parent, proposal, reports[digest])
-                for node_id, (digest, proposal) in enumerate(proposals.items(), start)
+                _make_node(node_id, parent, proposal, reports[proposal.patch.digest])
+                for node_id, proposal in enumerate(proposals, start)
             ]
             families.append(family)
             pairs.extend((node, parent) for node in family)
@@ -244,7 +321,7 @@ def propose_all(
     for parent, n in wants:
         ask = n > 0 and parent.id not in spent
         answers.append(generator.propose(context, parent, n) if ask else [])
-        if not answers[-1]:
+        if ask and not answers[-1]:
             spent.add(parent.id)
     return answers
 

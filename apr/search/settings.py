@@ -39,6 +39,13 @@ class Backpropagation(StrEnum):
     APRMCTS = "aprmcts"
 
 
+_COUNTS = (
+    *("batch", "branch", "patience", "parallel", "max_depth", "max_children"),
+    *("plausible_wanted", "agreement"),
+)
+_PROBABILITIES = ("promise", "inherited_promise", "root_promise", "improvement_rate")
+
+
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
     """The search's settings; the defaults suit a generator with a long ranked list."""
@@ -51,7 +58,13 @@ class SearchSettings:
     unvisited_bonus: float = math.inf
     """Added to the value of a child without visits (UCT only)."""
     batch: int = 8
-    """Proposals asked for, and validated side by side, per expansion."""
+    """Proposals validated side by side per expansion: APRMCTS's `max_expansion`."""
+    branch: int | None = None
+    """Proposals asked for per expansion, of which `batch` are validated and the rest kept for the
+    node's next expansion; None: no more than `batch`."""
+    diverse: bool = True
+    """Whether those validated of a larger `branch` are the most different ones by edit distance,
+    instead of the first ones."""
     refinement_share: float = 0.3
     """RANKED: the fraction in [0, 1) of a node's candidates that refine its better children."""
     spent_refinement_share: float = 0.5
@@ -80,9 +93,15 @@ class SearchSettings:
     """The most children of a node; None: no limit."""
     plausible_wanted: int | None = 1
     """Stop after the batch with that many plausible patches in the tree; None: never for that."""
+    agreement: int | None = None
+    """Stop when one plausible program was proposed at so many more nodes than any other plausible
+    one; None: never for that."""
     parallel: int = 1
     """Nodes expanded side by side in one round; the tree does not depend on which ends first."""
-    virtual_loss: float | None = 1.0
+    round_share: float = 1.0
+    """The fraction in (0, 1] of the candidates left that one round may take, at least one
+    expansion; less loses less by expanding side by side, and takes longer."""
+    virtual_loss: float | None = None
     """What an expansion under way counts against its node and the node's ancestors, one visit
     long, so that the other expansions of its round go elsewhere. None: the visit alone counts, at
     the node's own mean, as in WU-UCT (arXiv:1810.11755)."""
@@ -90,18 +109,21 @@ class SearchSettings:
     """A node counts as exhausted after so many answers in a row without an unseen patch."""
 
     def __post_init__(self) -> None:
-        if self.batch < 1 or self.patience < 1 or self.parallel < 1:
-            raise ValueError("batch, patience and parallel must be at least 1")
+        for name in _COUNTS:
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1")
+        for name in _PROBABILITIES:
+            if not 0.0 < getattr(self, name) < 1.0:
+                raise ValueError(f"{name} {getattr(self, name)} is not in (0, 1)")
+        if not 0.0 < self.round_share <= 1.0:
+            raise ValueError(f"round_share {self.round_share} is not in (0, 1]")
         if not 0.0 <= self.refinement_share < 1.0:
             raise ValueError(f"refinement_share {self.refinement_share} is not in [0, 1)")
         if not 0.0 <= self.spent_refinement_share <= 1.0:
             raise ValueError(f"spent_refinement_share {self.spent_refinement_share} not in [0, 1]")
         if not 0.0 <= self.backpropagation_alpha <= 1.0:
             raise ValueError(f"backpropagation_alpha {self.backpropagation_alpha} not in [0, 1]")
-        if self.max_depth is not None and self.max_depth < 1:
-            raise ValueError("max_depth must be at least 1")
-        if self.plausible_wanted is not None and self.plausible_wanted < 1:
-            raise ValueError("plausible_wanted must be at least 1")
 
     @property
     def stop_at_first_plausible(self) -> bool:
@@ -109,11 +131,19 @@ class SearchSettings:
         return self.plausible_wanted == 1
 
 
+RANKED = SearchSettings()
+"""For a generator with a ranked list of hundreds of proposals, such as the templates."""
+
+ADAPTIVE = SearchSettings(widening=Widening.ADAPTIVE, batch=3, max_depth=None, patience=5)
+"""For a generator that samples, such as a language model."""
+
 APRMCTS = SearchSettings(
     widening=Widening.ONCE,
     exploration=0.7,
     unvisited_bonus=1.0,
     batch=3,
+    branch=10,
+    diverse=False,
     backpropagation=Backpropagation.APRMCTS,
     backpropagation_alpha=0.8,
     max_depth=None,

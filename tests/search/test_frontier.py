@@ -92,7 +92,7 @@ def frozen(tree: SearchTree) -> list[tuple[int, float]]:
 
 def test_a_round_spreads_over_the_children_and_leaves_no_trace() -> None:
     tree = spent_root(child(1, 0.5, 9, 4.5), child(2, 0.3, 6, 2.0), child(3, 0.2, 5, 1), visits=20)
-    settings = replace(RANKED, widening=Widening.PROGRESSIVE, parallel=4)
+    settings = replace(RANKED, widening=Widening.PROGRESSIVE, parallel=4, virtual_loss=1.0)
     frontier = Frontier(tree, settings, random.Random(0))
     before, alone = frozen(tree), frontier.select()
     chosen = frontier.select_round()
@@ -101,6 +101,18 @@ def test_a_round_spreads_over_the_children_and_leaves_no_trace() -> None:
     assert len(chosen) == 4
     assert frozen(tree) == before
     assert frontier.select() == alone
+
+
+def test_watched_visits_shrink_the_bonus_and_leave_the_mean() -> None:
+    """Children with n = 9, 6, 5 and means 0.5, 0.333, 0.2; N = 20, one more at every choice.
+
+    1: 1.071, 1.033, 0.966; then 1: 1.046 to 1.039; then 2: 1.044 to 1.025; then 1: 1.029 to 0.996.
+    """
+    tree = spent_root(child(1, 0.5, 9, 4.5), child(2, 0.3, 6, 2.0), child(3, 0.2, 5, 1), visits=20)
+    settings = replace(RANKED, widening=Widening.PROGRESSIVE, parallel=4)
+    before = frozen(tree)
+    assert Frontier(tree, settings, random.Random(0)).select_round() == [1, 1, 2, 1]
+    assert frozen(tree) == before
 
 
 def test_without_virtual_loss_a_round_goes_to_one_place() -> None:
