@@ -10,7 +10,7 @@ MEMORY = 0.9  # weight of the past in measured times
 
 @dataclass(frozen=True, slots=True)
 class Hope:
-    """A row's guess: how many tokens, and the probability that each is right if those before are."""
+    """A row's guess: so many tokens, each right with probability `share` if those before are."""
 
     tokens: int
     share: float
