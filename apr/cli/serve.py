@@ -71,6 +71,14 @@ LengthOption = Annotated[
         help="Prompt and answer together. Default: 8192, or what the model was made for.",
     ),
 ]
+SpeculationOption = Annotated[
+    bool,
+    typer.Option(
+        "--speculation/--no-speculation",
+        rich_help_panel=MODEL,
+        help="Guess what is copied from prompts and sibling answers. Changes the speed only.",
+    ),
+]
 NameOption = Annotated[
     str | None,
     typer.Option(
@@ -115,6 +123,7 @@ def serve(
     dtype: DtypeOption = Precision.AUTO,
     slots: SlotsOption = None,
     max_length: LengthOption = None,
+    speculation: SpeculationOption = True,
     name: NameOption = None,
     queue: QueueOption = 1024,
     timeout: TimeoutOption = 600.0,
@@ -135,7 +144,7 @@ def serve(
     except ModuleNotFoundError as error:
         raise EnvironmentUnusableError(MISSING.format(name=error.name)) from None
     listener = listen(host, port)
-    placement = Placement(device.value, dtype.value, slots, max_length)
+    placement = Placement(device.value, dtype.value, slots, max_length, speculation)
     loaded = load_engine(model, placement)
     policy = Policy(
         name or loaded.checkpoint.name, loaded.length, timeout, os.environ.get(token_env) or None

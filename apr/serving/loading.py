@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 
 from apr.core.errors import BadInputError, EnvironmentUnusableError
+from apr.serving.drafts.desk import Desk
+from apr.serving.drafts.pace import Pace
 from apr.serving.engine import Engine
 from apr.serving.network import Decoder
 from apr.serving.slots import slot_bytes
@@ -19,6 +21,10 @@ DEFAULT_SLOTS = {"cuda": 128, "cpu": 8}
 DEFAULT_LENGTH = 8192
 MEMORY_SHARE = 0.85  # of what is free once the weights are there
 STEP_BYTES_PER_WORD = 64  # of the vocabulary and row: scores, noise and what sorting them takes
+WIDTHS = (1, 2, 4, 8, 16, 32)  # of steps, in tokens of a row; each is a shape to be recorded
+# Tokens a step may work on before it takes notably longer: a GPU computes many while it reads the
+# weights, a processor hardly any.
+BUDGETS = {"cuda": 256, "cpu": 32}
 MIB = 1024 * 1024
 
 
@@ -30,6 +36,7 @@ class Placement:
     dtype: str = "auto"
     slots: int | None = None
     length: int | None = None
+    is_speculative: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,8 @@ def load_engine(path: Path, placement: Placement) -> Loaded:
     with torch.inference_mode():
         decoder = Decoder(checkpoint, device, dtype, length)
     slots = choose_slots(decoder, length, placement.slots)
-    engine = Engine(decoder, checkpoint.vocabulary, slots, length)
+    drafts = Desk(Pace(WIDTHS, BUDGETS[device.type])) if placement.is_speculative else None
+    engine = Engine(decoder, checkpoint.vocabulary, slots, length, drafts)
     return Loaded(checkpoint, engine, slots, length, device, dtype)
 
 

@@ -42,6 +42,8 @@ class Prefixes:
 
     def longest(self, prompt: Listing[int]) -> Match:
         """The slot that shares most of the beginning of `prompt`."""
+        if not prompt:
+            return Match(0, 0)
         wanted = np.asarray(prompt, dtype=np.int32)
         same = self._held[:, : len(wanted)] == wanted
         shared = np.where(same.all(axis=1), len(wanted), same.argmin(axis=1))

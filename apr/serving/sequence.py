@@ -88,18 +88,29 @@ class Transcript:
 
 @dataclass(slots=True, eq=False)
 class Sequence:
-    """A prompt, and the tokens that have been written to it."""
+    """A prompt, and the tokens that have been written to it.
+
+    Sequences of one `family` copy from each other's answers; "" stands for all of equal prompt.
+    """
 
     prompt: tuple[int, ...]
     sampling: Sampling
     is_streamed: bool = False
+    family: str = ""
     tokens: list[int] = field(default_factory=list)
     finish: Finish | None = None
     cached_tokens: int = 0
+    drafted: int = 0
+    accepted: int = 0
     transcript: Transcript = field(init=False)
 
     def __post_init__(self) -> None:
         self.transcript = Transcript(self.sampling.stop)
+
+    @property
+    def room(self) -> int:
+        """How many tokens may still come."""
+        return self.sampling.max_tokens - len(self.tokens)
 
     @property
     def last(self) -> int:

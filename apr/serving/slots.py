@@ -6,6 +6,8 @@ line rows up. What lies behind a length is unreachable and is overwritten in tim
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -101,7 +103,7 @@ class Window:
         folded = folded.reshape(rows, -1, group * tokens, width)
         mask = self._mask.unsqueeze(2).expand(-1, -1, group, -1, -1)
         mask = mask.reshape(rows, 1, group * tokens, self._span).expand(-1, keys.shape[1], -1, -1)
-        with sdpa_kernel(KERNELS):
+        with sdpa_kernel(KERNELS) if folded.is_cuda else nullcontext():
             seen = functional.scaled_dot_product_attention(folded, keys, values, attn_mask=mask)
         seen = seen.view(rows, -1, group, tokens, width).permute(0, 3, 1, 2, 4)
         return seen.reshape(rows, tokens, heads, width)

@@ -6,10 +6,11 @@ a small model has less to compute than its launches take time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from apr.serving.network import Decoder
@@ -31,14 +32,6 @@ class StepShape:
     needs: Needs
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """Guessed tokens [slots, width], of which `counts` [slots] are meant, to be verified."""
-
-    tokens: Tensor
-    counts: Tensor
-
-
 class Steps:
     """Runs steps over the rows of a cache.
 
@@ -56,14 +49,22 @@ class Steps:
         self._rows = rows
         self._ends = torch.tensor(ends or (-1,), device=device)
         self._offsets = torch.arange(width, device=device)
-        self.draft = Draft(
-            torch.zeros((cache.slots, width), device=device, dtype=torch.int64),
-            torch.zeros(cache.slots, device=device, dtype=torch.int64),
-        )
+        # The guesses of each row, and last how many of them are meant.
+        self._drafts = torch.zeros((cache.slots, width), device=device, dtype=torch.int64)
         self._is_recorded = device.type == "cuda"
+        self.recorded = 0
         self._graphs: dict[StepShape, Callable[[], Tensor]] = {}
         # One pool of memory for all graphs: only one of them runs at a time.
         self._pool: Any = torch.cuda.graph_pool_handle() if self._is_recorded else None
+
+    def try_drafts(self, rows: int, guesses: Mapping[int, list[int]]) -> None:
+        """Let the next step verify guesses, by slot; the other rows get none."""
+        width = self._drafts.shape[1]
+        table = np.zeros((rows, width), dtype=np.int64)
+        for slot, guess in guesses.items():
+            table[slot, : len(guess)] = guess
+            table[slot, -1] = len(guess)
+        self._drafts[:rows] = torch.from_numpy(table).to(self._drafts.device)
 
     def run(self, shape: StepShape) -> Tensor:
         """Advance the first `shape.rows` slots; what is returned lives until the next call."""
@@ -71,6 +72,7 @@ class Steps:
             return self._compute(shape)
         if shape not in self._graphs:
             self._graphs[shape] = self._record(shape)
+            self.recorded += 1
         return self._graphs[shape]()
 
     def _record(self, shape: StepShape) -> Callable[[], Tensor]:
@@ -98,8 +100,8 @@ class Steps:
         wholes = self._rows.wholes[:, : shape.rows]
         active = wholes[Whole.ACTIVE]
         offsets = self._offsets[: shape.width]
-        drafted = self.draft.tokens[: shape.rows, : shape.width - 1]
-        meant = offsets <= self.draft.counts[: shape.rows, None]
+        drafted = self._drafts[: shape.rows, : shape.width - 1]
+        meant = offsets <= self._drafts[: shape.rows, -1:]
         tokens = torch.cat([wholes[Whole.TOKEN, :, None], drafted], dim=1)
         positions = (wholes[Whole.LENGTH, :, None] + offsets) * active[:, None]
         positions = positions.clamp(max=self._cache.length - 1)

@@ -226,7 +226,10 @@ def vocabulary_of_gguf(metadata: Mapping[str, Any]) -> Vocabulary:
 def _byte_pairs(metadata: Mapping[str, Any], cut: str) -> Tokenizer:
     spelled = {token: i for i, token in enumerate(metadata["tokenizer.ggml.tokens"])}
     merges = [tuple(pair.split(" ")) for pair in metadata["tokenizer.ggml.merges"]]
-    tokenizer = Tokenizer(models.BPE(vocab=spelled, merges=merges))
+    try:
+        tokenizer = Tokenizer(models.BPE(vocab=spelled, merges=merges))
+    except Exception as error:  # noqa: BLE001 - the library raises nothing narrower
+        raise BadInputError(f"the file's vocabulary makes no sense: {error}") from None
     if metadata["tokenizer.ggml.pre"] == "qwen2":
         tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
