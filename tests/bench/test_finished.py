@@ -69,7 +69,7 @@ def test_what_cannot_be_compared_is_bad_input(tmp_path: Path) -> None:
     write(tmp_path / "r.jsonl", replace(PLAIN, budget=Budget(200, 5.0)), FIXED)
     with pytest.raises(BadInputError, match="one budget of candidates compare, not 100, 200"):
         load_trials([str(tmp_path)])
-    with pytest.raises(BadInputError, match="there is no .*nowhere"):
+    with pytest.raises(BadInputError, match=r"there is no .*nowhere"):
         load_trials([str(tmp_path / "nowhere")])
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInputError, match="holds no benchmark records"):

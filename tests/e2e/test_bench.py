@@ -12,10 +12,11 @@ import pytest
 
 from support.e2e import Apr
 
+WRONG, RIGHT = "    return a if a < b else b\n", "    return a if a > b else b\n"
 BUGS = {
-    "T/0": ("larger", "    return a if a < b else b\n", "    return a if a > b else b\n", "(2, 1) == 2"),
+    "T/0": ("larger", WRONG, RIGHT, "(2, 1) == 2"),
     "T/1": ("last", "    return a - 2\n", "    return a * 3 + b * 5 - 1\n", "(2, 1) == 10"),
-}  # fmt: skip
+}
 LIMIT_S = 120
 
 
