@@ -122,7 +122,7 @@ def number(value: float, digits: int = 1, *, signed: bool = False) -> str:
     if math.isinf(value):
         return "infinite" if value > 0 else "-infinite"
     sign = "+" if signed else ""
-    text = f"{value:{sign},.{digits}f}"
+    text = f"{round(value, digits) + 0.0:{sign},.{digits}f}"  # the sum makes a zero of -0.0
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

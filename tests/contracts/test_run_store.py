@@ -12,10 +12,13 @@ import pytest
 from sqlalchemy import Engine
 
 from apr.core.bug import Bug, RunnerKind, TestCommand, TestId
+from apr.core.coverage import CoverageMatrix
 from apr.core.errors import BadInputError, LeaseLostError
+from apr.core.oracle import Oracle, Staging
 from apr.core.patch import Hunk, Patch
 from apr.core.ports import RunStore
 from apr.core.report import (
+    Baseline,
     CorrectnessLabel,
     Frame,
     Stage,
@@ -358,3 +361,37 @@ def test_many_verdicts_are_kept_and_found_at_once(store: RunStore) -> None:
     many = {f"{n:064x}": make_report(str(n)) for n in range(1200)}
     store.save_outcomes(many)
     assert store.load_outcomes([*many, "f" * 64]) == many
+
+
+def make_oracle(duration_s: float = 0.5) -> Oracle:
+    failing = (TestResult(TestId(ODD), TestOutcome.FAILED, 0.1, ODD),)
+    durations = {TestId(ODD): 0.1, TestId("ok"): 0.2}
+    baseline = Baseline(failing, (TestId("ok"),), (), (), durations, duration_s, 2)
+    lines = {"m.py": {3: frozenset({0})}}
+    return Oracle(baseline, CoverageMatrix(failing, lines, {"m.py": frozenset({1})}), (), "d")
+
+
+def test_an_oracle_is_kept_by_key_and_the_first_one_holds(store: RunStore) -> None:
+    key, first, second = "a" * 64, make_oracle(0.5), make_oracle(0.7)
+    assert store.load_oracle(key) is None
+    assert store.keep_oracle(key, first) == first
+    assert store.keep_oracle(key, second) == first
+    assert store.load_oracle(key) == first
+    assert store.load_oracle("b" * 64) is None
+
+
+def test_an_oracle_is_completed_once(store: RunStore) -> None:
+    key, oracle = "a" * 64, make_oracle()
+    store.keep_oracle(key, oracle)
+    staged = replace(oracle, staging=Staging(is_staged=True, writable=False))
+    other = replace(make_oracle(0.7), staging=Staging(is_staged=False, writable=True))
+    assert store.keep_oracle(key, staged) == staged
+    assert store.keep_oracle(key, other) == staged
+    assert store.load_oracle(key) == staged
+
+
+def test_of_many_oracles_at_once_all_get_the_same(store: RunStore) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda n: store.keep_oracle("a" * 64, make_oracle(n)), range(24)))
+    assert all(each == found[0] for each in found)
+    assert store.load_oracle("a" * 64) == found[0]

@@ -2,7 +2,7 @@
 
 An edit's score is suspiciousness^a x template prior x ingredient similarity, discounted by how
 many better edits of its own kind the same line has already had, so that no line and no template
-crowds out the others.
+crowds out the others. Among equal scores the run's seed decides.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class _Run:
 
     def _stream(self, parent: SearchNode) -> Iterator[Proposal]:
         files = _ParentFiles.of(parent.patch, self.context.sources)
-        ranked = RankedEdits(self._settings)
+        ranked = RankedEdits(self._settings, self.context.seed)
         locations = self.context.locations_of(parent)
         for path, text in files.texts.items():
             language = self._language(path)

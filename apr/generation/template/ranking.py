@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from apr.generation.template.edits import Edit, Ingredients, Language
@@ -51,14 +52,17 @@ class _File:
 
 
 class RankedEdits:
-    """All edits of the added files by falling score.
+    """All edits of the added files by falling score; the seed decides among equal ones.
 
+    With seed 0 what comes first in the file goes first. The order depends on nothing but the
+    seed and the edits, so that an enumeration can be started over.
     Generating the edits of a line costs time, so less suspicious lines wait until the best edit
     they could possibly have (prior 1) would be next.
     """
 
-    def __init__(self, settings: TemplateSettings) -> None:
+    def __init__(self, settings: TemplateSettings, seed: int = 0) -> None:
         self._settings = settings
+        self._seed = seed
         self._files: list[_File] = []
 
     def add_file(
@@ -79,15 +83,16 @@ class RankedEdits:
             1.0 if is_root else max(1.0, self._settings.related_bonus),
             None if is_root else self._settings.refined_lines,
         )
-        heap: list[tuple[float, int, Candidate]] = []
+        heap: list[tuple[float, int, int, Candidate]] = []
         number = 0
         for position, (_, batch) in enumerate(batches):
             for candidate in self._candidates(batch, related):
-                heapq.heappush(heap, (-candidate.score, number, candidate))
+                lot = self._lot(candidate.path, candidate.edit)
+                heapq.heappush(heap, (-candidate.score, lot, number, candidate))
                 number += 1
             following = batches[position + 1][0] if position + 1 < len(batches) else 0.0
             while heap and -heap[0][0] >= following:
-                yield heapq.heappop(heap)[2]
+                yield heapq.heappop(heap)[3]
 
     def _batches(
         self, best: float, limit: int | None
@@ -115,12 +120,29 @@ class RankedEdits:
     def _weight(self, suspiciousness: float) -> float:
         return float(suspiciousness**self._settings.suspiciousness_exponent)
 
+    def _by_prior(self, path: str, edits: Iterable[Edit]) -> list[Edit]:
+        """The best first: of those that are equal, the later ones will lose weight."""
+        return sorted(
+            edits,
+            key=lambda edit: (-edit.prior, self._lot(path, edit), edit.start, edit.replacement),
+        )
+
+    def _lot(self, path: str, edit: Edit) -> int:
+        """What the seed draws for an edit; lower goes first among equal scores."""
+        if self._seed == 0:
+            return 0
+        text = (
+            f"{self._seed}\0{path}\0{edit.start}\0{edit.end}\0{edit.template}\0{edit.replacement}"
+        )
+        digest = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+        return int.from_bytes(digest, "big")
+
     def _candidates(
         self, batch: list[tuple[_File, frozenset[int]]], related: str | None
     ) -> Iterator[Candidate]:
         for file, lines in batch:
             edits = file.language.edits(file.text, lines, file.ingredients)
-            ordered = sorted(edits, key=lambda edit: (-edit.prior, edit.start, edit.replacement))
+            ordered = self._by_prior(file.path, edits)
             kinds: dict[tuple[int, str], int] = {}
             totals: dict[int, int] = {}
             for edit in ordered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from apr.core.bug import Bug, RunnerKind, TestCommand
 from apr.core.location import Location, SuspiciousLocation
@@ -69,6 +70,30 @@ def test_single_edits_fall_in_score_and_name_their_template() -> None:
     assert scores[-1] > 0
     fixed = BUGGY.replace("number < best", "number > best")
     assert found[texts(of, found).index(fixed)].origin == "comparison-operator"
+
+
+def seeded(seed: int) -> list[Proposal]:
+    return everything(TemplateGenerator([PythonLanguage()]), replace(uniform(), seed=seed), root())
+
+
+def test_a_seed_decides_among_equal_scores_and_nothing_else() -> None:
+    plain, first, second = seeded(0), seeded(1), seeded(2)
+    assert first == seeded(1)
+    assert texts(uniform(), first) != texts(uniform(), plain)
+    assert texts(uniform(), first) != texts(uniform(), second)
+    for other in (first, second):
+        assert set(texts(uniform(), other)) == set(texts(uniform(), plain))
+        scores = [each.score for each in other]
+        assert scores == sorted(scores, reverse=True)
+        assert other[0] == plain[0]  # the only one of its score
+
+
+def test_without_a_seed_the_first_in_the_file_goes_first_among_equals() -> None:
+    of = context({"m.py": "def f(a, b):\n    c = a + b\n    d = a + b\n"}, {2: 1.0, 3: 1.0})
+    found = everything(TemplateGenerator([PythonLanguage()]), of, root())
+    lines = [each.patch.hunks[0].first for each in found if each.score == found[0].score]
+    assert lines == sorted(lines)
+    assert set(lines) == {2, 3}
 
 
 def test_successive_calls_continue_and_agree_with_one_call() -> None:
