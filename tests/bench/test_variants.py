@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apr.bench.variants import MODEL, SEARCH, parse_variants
+from apr.bench.variants import SETTINGS, SHARED, parse_variants
 from apr.core.errors import BadInputError
 from apr.settings import ModelSettings, RunSettings
 
@@ -92,7 +92,15 @@ def test_a_models_setting_needs_a_model() -> None:
         settings_of("mcts+judge=0.5", TEMPLATES)
 
 
+def test_the_trees_own_settings_can_be_varied() -> None:
+    chosen = settings_of("mcts+widening=progressive+score=puct+exploration=1.2+no-diverse+alpha=0")
+    tree = chosen.tree
+    assert (tree.widening, tree.formula, tree.exploration) == ("progressive", "puct", 1.2)
+    assert (tree.diverse, tree.backpropagation_alpha) == (False, 0.0)
+    assert settings_of("mcts+formula=dstar").formula == "dstar"
+
+
 def test_no_variant_can_change_what_decides_on_verdicts() -> None:
     shared = {"sandbox", "confirmations", "test_timeout_s", "repeats", "allow_paths", "factor"}
-    assert not shared & (SEARCH | MODEL)
-    assert not SEARCH & MODEL
+    assert shared <= SHARED
+    assert not {setting.field for setting in SETTINGS.values()} & SHARED
