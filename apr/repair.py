@@ -92,10 +92,11 @@ class Notify(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What an interrupted run had found out already."""
+    """What an interrupted run had found out already, and what it had spent, also on each patch."""
 
     reports: Mapping[str, ValidationReport]
     usage: Usage
+    paid: Mapping[str, Usage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,7 @@ def repair(
             meter,
             seed=seed,
             known=known.reports,
+            paid=known.paid,
             observer=observer,
             program_of=partial(program_name, forms)
             if settings.tree.distinct == "programs"

@@ -21,7 +21,7 @@ from apr.core.oracle import Oracle
 from apr.core.ports import RunStore
 from apr.core.report import Baseline, ValidationReport
 from apr.core.run import Budget, RepairRun, RunStatus, Usage
-from apr.core.tree import SearchTree
+from apr.core.tree import NOTHING, SearchTree
 from apr.oracles import find_oracle, keep_oracle, oracle_key
 from apr.repair import Known, Notify, OpenProposer, Repair, judge_diffs, repair
 from apr.search.loop import SearchStep, StopReason
@@ -115,7 +115,7 @@ class Service:
         with prepare_subject(run.bug, settings) as subject:
             _announce(subject, notify)
             oracle = self._oracle(run, subject, settings, notify)
-            known = Known(self.store.load_reports(run.id), run.usage)
+            known = Known(self.store.load_reports(run.id), run.usage, self._paid(run.id))
             return repair(
                 run.bug,
                 subject,
@@ -131,6 +131,11 @@ class Service:
                 lambda measured: self._complete_oracle(run, subject, settings, measured),
                 lambda usage: self.store.save_usage(run.id, usage),
             )
+
+    def _paid(self, run_id: str) -> dict[str, Usage]:
+        """What asking a model about each patch of the run has cost so far."""
+        nodes = self.store.load_tree(run_id).nodes
+        return {node.patch.digest: node.spent for node in nodes if node.spent != NOTHING}
 
     def _oracle(
         self, run: RepairRun, subject: PreparedSubject, settings: RunSettings, notify: Notify

@@ -1,9 +1,7 @@
-"""`apr tree`: the search tree in a terminal, as JSON, or as Graphviz DOT."""
+"""`apr tree`: the search tree in a terminal, as a picture, as Graphviz DOT, or as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -12,11 +10,14 @@ from rich.text import Text
 from rich.tree import Tree
 
 from apr.cli import options as o
-from apr.cli.output import emit, emit_json, emit_rich
+from apr.cli.folding import Folding, find_winner, fold, winning_path
+from apr.cli.node_text import cost, node_name, outcome, statistics
+from apr.cli.output import check_output, emit, emit_json, emit_rich
 from apr.cli.request import find_run_id, open_service
-from apr.cli.text import count, one_line
+from apr.cli.text import count
+from apr.cli.tree_dot import render_dot
+from apr.cli.tree_svg import render_svg
 from apr.core.report import Verdict
-from apr.core.run import RepairRun
 from apr.core.tree import ROOT, SearchNode, SearchTree
 
 VERDICT_STYLES = {
@@ -37,14 +38,7 @@ class TreeFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
     DOT = "dot"
-
-
-@dataclass(frozen=True, slots=True)
-class Folding:
-    """How much of a tree is shown: levels below the root, and children of one node."""
-
-    depth: int
-    children: int
+    SVG = "svg"
 
 
 def tree(
@@ -55,49 +49,34 @@ def tree(
     children: Annotated[
         int, typer.Option("--children", metavar="N", min=1, help="Children shown of each node.")
     ] = 8,
+    nodes: Annotated[
+        int, typer.Option("--nodes", metavar="N", min=1, help="Nodes shown in all.")
+    ] = 100,
     form: Annotated[
         TreeFormat, typer.Option("--format", help="What stdout carries; json is the whole tree.")
     ] = TreeFormat.TEXT,
+    output: o.OutputOption = None,
 ) -> None:
-    """Draw the search tree of a run, the best branches first."""
+    """Draw the search tree of a run, the best branches first.
+
+    A node is shown with its verdict and the trigger tests that pass, its visits (n), mean value
+    (q) and own reward (r), and what asking a model about it has cost. The path to the best patch
+    is marked.
+    """
+    check_output(output)
     service = open_service()
     found = service.get_run(find_run_id(service, run))
     searched = service.tree(found.id)
     winner = find_winner(found, searched)
-    folding = Folding(depth, children)
+    folding = Folding(depth, children, nodes)
     if form is TreeFormat.JSON:
-        emit_json(tree_document(found.id, searched, winner))
+        emit_json(tree_document(found.id, searched, winner), output)
     elif form is TreeFormat.DOT:
-        emit(render_dot(searched, winner, folding))
+        emit(render_dot(searched, winner, folding), output)
+    elif form is TreeFormat.SVG:
+        emit(render_svg(found, searched, winner, folding), output)
     else:
-        emit_rich(render_tree(searched, winner, folding))
-
-
-def find_winner(run: RepairRun, tree: SearchTree) -> int | None:
-    """The node of the best patch; before ranking, the first plausible node."""
-    if run.patches and run.patches[0].node_id < len(tree):
-        return run.patches[0].node_id
-    found = (node.id for node in tree.nodes if node.report and node.report.is_plausible)
-    return next(found, None)
-
-
-def winning_path(tree: SearchTree, winner: int | None) -> frozenset[int]:
-    """The nodes from the root to the winner."""
-    return frozenset() if winner is None else frozenset(n.id for n in tree.path_to_root(winner))
-
-
-def fold_children(
-    tree: SearchTree, node: SearchNode, path: frozenset[int], limit: int
-) -> tuple[list[SearchNode], int]:
-    """The children to show, the winner's branch and then the best first, and how many are not."""
-    ranked = sorted((tree.nodes[child] for child in node.children), key=lambda n: _rank(n, path))
-    return ranked[:limit], max(0, len(ranked) - limit)
-
-
-def _rank(node: SearchNode, path: frozenset[int]) -> tuple[bool, bool, float, int, int]:
-    dull = not (node.report and node.report.is_plausible)
-    value = max(node.mean_value, node.reward)
-    return (node.id not in path, dull, -value, -node.visits, node.id)
+        emit_rich(render_tree(searched, winner, folding), output=output)
 
 
 def render_tree(tree: SearchTree, winner: int | None, folding: Folding) -> Tree | Text:
@@ -105,54 +84,32 @@ def render_tree(tree: SearchTree, winner: int | None, folding: Folding) -> Tree 
     if not len(tree):
         return Text("the search has not begun")
     path = winning_path(tree, winner)
-    drawing = Tree(describe_node(tree.nodes[ROOT], path), guide_style="dim")
-    pending = [(tree.nodes[ROOT], drawing, 0)]
+    root = fold(tree, path, folding)
+    drawing = Tree(describe_node(root.node, path), guide_style="dim")
+    pending = [(root, drawing)]
     while pending:
-        node, branch, level = pending.pop()
-        if level == folding.depth:
-            if node.children:
-                branch.add(Text(f"+{count(_below(tree, node), 'node')} below", style="dim"))
-            continue
-        shown, hidden = fold_children(tree, node, path, folding.children)
-        for child in shown:
-            pending.append((child, branch.add(describe_node(child, path)), level + 1))
-        if hidden:
-            branch.add(Text(f"+{hidden:,} more", style="dim"))
+        branch, drawn = pending.pop()
+        for child in branch.children:
+            pending.append((child, drawn.add(describe_node(child.node, path))))
+        if branch.hidden:
+            drawn.add(Text(f"+{branch.hidden:,} more", style="dim"))
+        if branch.below:
+            drawn.add(Text(f"+{count(branch.below, 'node')} below", style="dim"))
     return drawing
 
 
-def _below(tree: SearchTree, node: SearchNode) -> int:
-    pending, found = list(node.children), 0
-    while pending:
-        found += 1
-        pending.extend(tree.nodes[pending.pop()].children)
-    return found
-
-
 def describe_node(node: SearchNode, path: frozenset[int]) -> Text:
-    """Id, origin, verdict, trigger tests, and the statistics of the search."""
+    """Id, origin, verdict, trigger tests, the statistics of the search, and the cost."""
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f"{node.id}", style="bold" if node.id in path else "")
-    text.append(f" {node_name(node)}", style="bold" if node.id in path else "")
-    report = node.report
-    if report is not None:
-        text.append(f"  {report.verdict.value}", style=VERDICT_STYLES[report.verdict])
-        text.append(f" {report.triggers_passed}/{report.triggers_total}")
-        if report.regressions_failed:
-            text.append(f" -{report.regressions_failed}", style="yellow")
-    statistics = f"  n={node.visits} q={node.mean_value:+.2f}"
-    text.append(statistics if node.id == ROOT else f"{statistics} r={node.reward:+.2f}", "dim")
+    text.append(f"{node.id} {node_name(node)}", style="bold" if node.id in path else "")
+    if node.report is not None:
+        text.append(f"  {outcome(node)}", style=VERDICT_STYLES[node.report.verdict])
+    text.append(f"  {statistics(node)}", style="dim")
+    if asked := cost(node):
+        text.append(f"  {asked}", style="cyan")
     if node.id in path and node.id != ROOT:
         text.append("  *", style="bold green")
     return text
-
-
-def node_name(node: SearchNode) -> str:
-    """Where it comes from and what it changes first."""
-    if node.id == ROOT:
-        return "(no change)"
-    last = node.patch.hunks[-1] if node.patch.hunks else None
-    return one_line(f"{node.origin} {last.path}:{last.first}" if last else node.origin)
 
 
 def tree_document(run_id: str, tree: SearchTree, winner: int | None) -> dict[str, Any]:
@@ -172,6 +129,9 @@ def _node_document(node: SearchNode) -> dict[str, Any]:
         "mean_value": node.mean_value,
         "reward": node.reward,
         "exhausted": node.exhausted,
+        "calls": node.spent.calls,
+        "tokens": node.spent.tokens,
+        "cost_usd": node.spent.cost_usd,
         "verdict": report.verdict.value if report else None,
         "stage": report.stage.value if report else None,
         "triggers_passed": report.triggers_passed if report else None,
@@ -182,40 +142,3 @@ def _node_document(node: SearchNode) -> dict[str, Any]:
             for h in node.patch.hunks
         ],
     }
-
-
-def render_dot(tree: SearchTree, winner: int | None, folding: Folding) -> str:
-    """The shown part of the tree as a Graphviz digraph."""
-    path = winning_path(tree, winner)
-    lines = ["digraph search {", "  node [shape=box, fontname=monospace];"]
-    lines += _dot_lines(tree, path, folding) if len(tree) else ()
-    return "\n".join([*lines, "}"]) + "\n"
-
-
-def _dot_lines(tree: SearchTree, path: frozenset[int], folding: Folding) -> Iterator[str]:
-    pending = [(tree.nodes[ROOT], 0)]
-    while pending:
-        node, level = pending.pop(0)
-        yield f'  n{node.id} [label="{_dot_label(node)}"{_dot_style(node, path)}];'
-        if node.parent is not None:
-            width = ", penwidth=3" if node.id in path else ""
-            yield f"  n{node.parent} -> n{node.id} [dir=forward{width}];"
-        shown, hidden = fold_children(tree, node, path, folding.children)
-        if level == folding.depth:
-            shown, hidden = [], _below(tree, node)
-        if hidden:
-            yield f'  m{node.id} [label="+{hidden:,}", shape=plaintext];'
-            yield f"  n{node.id} -> m{node.id} [style=dotted];"
-        pending += [(child, level + 1) for child in shown]
-
-
-def _dot_label(node: SearchNode) -> str:
-    verdict = f"\\n{node.report.verdict.value}" if node.report else ""
-    name = node_name(node).replace("\\", "\\\\").replace('"', '\\"')
-    return f"{node.id} {name}{verdict}\\nn={node.visits} q={node.mean_value:+.2f}"
-
-
-def _dot_style(node: SearchNode, path: frozenset[int]) -> str:
-    plausible = node.report is not None and node.report.is_plausible
-    fill = ', style=filled, fillcolor="#bfe8c2"' if plausible else ""
-    return f"{fill}, penwidth=3" if node.id in path else fill

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from apr.core.patch import Patch
 from apr.core.report import ValidationReport
+from apr.core.run import Usage
 
 ROOT = 0
+NOTHING = Usage()
 
 
 @dataclass(slots=True)
@@ -18,6 +20,7 @@ class SearchNode:
     `prior` in [0, 1] is the generator's own belief. `visits` and `total_value` are the UCT
     statistics; `reward` in [-1, 1] is the evaluator's value of this patch alone. `origin` names
     what proposed it (a template, a model). `exhausted` means its generator has nothing left.
+    `spent` is what asking a model for patches of this one, and about those, has cost.
     """
 
     id: int
@@ -31,6 +34,7 @@ class SearchNode:
     reward: float = 0.0
     exhausted: bool = False
     report: ValidationReport | None = None
+    spent: Usage = NOTHING
     children: list[int] = field(default_factory=list)
 
     @property

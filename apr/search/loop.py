@@ -25,6 +25,7 @@ from apr.core.report import ValidationReport
 from apr.core.run import Usage
 from apr.core.tree import ROOT, SearchNode, SearchTree
 from apr.search.budget import BudgetMeter
+from apr.search.costs import charge
 from apr.search.diversity import most_different
 from apr.search.frontier import Frontier
 from apr.search.reward import reward_all
@@ -32,6 +33,7 @@ from apr.search.settings import Backpropagation, SearchSettings
 from apr.search.uct import backpropagate_blend, backpropagate_mean
 
 _NOTHING_KNOWN: Mapping[str, ValidationReport] = MappingProxyType({})
+_NOTHING_PAID: Mapping[str, Usage] = MappingProxyType({})
 
 
 class StopReason(StrEnum):
@@ -87,6 +89,7 @@ def search(
     *,
     seed: int,
     known: Mapping[str, ValidationReport] = _NOTHING_KNOWN,
+    paid: Mapping[str, Usage] = _NOTHING_PAID,
     observer: SearchObserver | None = None,
     program_of: Callable[[Patch], str] = text_of,
 ) -> SearchResult:
@@ -97,11 +100,14 @@ def search(
 
     The tree depends on the seed, the proposals and the verdicts, never on timing (unless
     the seconds run out). `known` maps patch digests to the verdicts of an interrupted run:
-    they are counted as candidates again but not validated, so the run continues where it was.
+    they are counted as candidates again but not validated, so the run continues where it was;
+    `paid` maps them to what the interrupted run had spent on asking about them.
     A BudgetExhaustedError ends the search; whatever else generator, validator, evaluator and
     observer raise passes through. A node is in the tree only together with its verdict.
     """
-    tree = SearchTree([SearchNode(id=ROOT, parent=None, patch=Patch())])
+    root = SearchNode(id=ROOT, parent=None, patch=Patch())
+    root.spent = paid.get(root.patch.digest, root.spent)
+    tree = SearchTree([root])
     frontier = Frontier(tree, settings, random.Random(seed))
     state = _Search(
         context,
@@ -111,6 +117,7 @@ def search(
         settings,
         budget,
         known,
+        paid,
         observer,
         program_of,
         tree,
@@ -128,6 +135,7 @@ class _Search:
     settings: SearchSettings
     budget: BudgetMeter
     known: Mapping[str, ValidationReport]
+    paid: Mapping[str, Usage]
     observer: SearchObserver | None
     program_of: Callable[[Patch], str]
     tree: SearchTree
@@ -173,6 +181,7 @@ class _Search:
         parents = [self.tree.nodes[node_id] for node_id in chosen]
         if not parents:
             return StopReason.EXHAUSTED
+        before = self.budget.usage
         fresh = self._expand(parents)
         digests = [proposal.patch.digest for proposals in fresh for proposal in proposals]
         self.is_replaying = self.is_replaying and all(digest in self.known for digest in digests)
@@ -185,6 +194,7 @@ class _Search:
                 self.tree.add(node)
             self._backpropagate(parent, added)
             self.frontier.note_expansion(parent.id, [node.id for node in added])
+        charge(parents, before, self.budget.usage)
         added_nodes = tuple(itertools.chain(*families))
         self._note_plausible(added_nodes)
         changed = {n.id: n for parent in parents for n in self.tree.path_to_root(parent.id)}
@@ -275,6 +285,7 @@ class _Search:
             pairs.extend((node, parent) for node in family)
         for (node, _), reward in zip(pairs, reward_all(self.evaluator, pairs), strict=True):
             node.reward = reward
+            node.spent = self.paid.get(node.patch.digest, node.spent)
         return families
 
     def _reports(self, fresh: Mapping[str, Proposal]) -> Mapping[str, ValidationReport]:

@@ -206,6 +206,7 @@ def _merged(known: SearchNode | None, node: SearchNode) -> SearchNode:
         reward=node.reward,
         exhausted=node.exhausted,
         report=node.report,
+        spent=node.spent,
     )
 
 

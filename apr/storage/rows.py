@@ -11,7 +11,7 @@ from sqlalchemy import Row
 from apr.core.patch import Patch
 from apr.core.report import CorrectnessLabel, ValidationReport
 from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Usage
-from apr.core.tree import SearchNode, SearchTree
+from apr.core.tree import NOTHING, SearchNode, SearchTree
 from apr.storage import codec
 from apr.storage.linking import build_tree
 
@@ -136,6 +136,9 @@ def node_values(run_id: str, digest: str, node: SearchNode) -> Values:
         "reward": node.reward,
         "exhausted": node.exhausted,
         "report_from_cache": None if node.report is None else node.report.from_cache,
+        "calls": node.spent.calls,
+        "tokens": node.spent.tokens,
+        "cost_usd": node.spent.cost_usd,
     }
 
 
@@ -157,7 +160,14 @@ def _node_from(row: Row[Any]) -> SearchNode:
         reward=row.reward,
         exhausted=row.exhausted,
         report=_node_report(row.document, row.report_from_cache),
+        spent=_node_spent(row),
     )
+
+
+def _node_spent(row: Row[Any]) -> Usage:
+    if not row.calls and not row.tokens and not row.cost_usd:
+        return NOTHING
+    return Usage(cost_usd=row.cost_usd, tokens=row.tokens, calls=row.calls)
 
 
 def _node_report(

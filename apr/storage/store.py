@@ -34,7 +34,10 @@ from apr.storage.tables import (
 )
 from apr.storage.upsert import insert, upsert
 
-_NODE_UPDATES = ("prior", "visits", "total_value", "reward", "exhausted", "report_from_cache")
+_NODE_UPDATES = (
+    *("prior", "visits", "total_value", "reward", "exhausted", "report_from_cache"),
+    *("calls", "tokens", "cost_usd"),
+)
 _REPORT_KEY = ("run_id", "patch_digest")
 OUTCOMES_PER_CHECK = 500
 

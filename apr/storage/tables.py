@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from apr.storage.columns import ExactText, PackedJson, UtcDateTime
 from apr.storage.rules import RUN_ID_LENGTH
 
-HEAD_REVISION = "0004"
+HEAD_REVISION = "0005"
 """The Alembic revision these tables correspond to."""
 
 # Byte order on PostgreSQL too, whatever the cluster's locale: prefixes become index ranges.
@@ -156,6 +156,9 @@ class NodeRow(Base):
     reward: Mapped[float] = mapped_column(Double)
     exhausted: Mapped[bool]
     report_from_cache: Mapped[bool | None]
+    calls: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    cost_usd: Mapped[float] = mapped_column(Double, server_default="0")
 
 
 class RankedPatchRow(Base):
