@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,9 @@ MakeSubject = Callable[..., Subject]
 
 
 @pytest.fixture(scope="module")
-def make_subject(tmp_path_factory: pytest.TempPathFactory) -> MakeSubject:
+def make_subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeSubject]:
     """`make_subject({path: text}, kind=…, argv=…)`, each in a folder of its own."""
+    stack = ExitStack()
 
     def make(
         files: Mapping[str, str],
@@ -59,6 +61,9 @@ def make_subject(tmp_path_factory: pytest.TempPathFactory) -> MakeSubject:
         junit: tuple[str, ...] = (),
     ) -> Subject:
         folder = tmp_path_factory.mktemp("subject")
-        return Subject(folder, files, TestCommand(kind, argv, sys.executable, junit))
+        subject = Subject(folder, files, TestCommand(kind, argv, sys.executable, junit))
+        stack.enter_context(closing(subject.sandbox))
+        return subject
 
-    return make
+    with stack:
+        yield make

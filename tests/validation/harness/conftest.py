@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -29,8 +30,9 @@ from validation.sandbox.select import SandboxName, open_sandbox
 @pytest.fixture(scope="module")
 def make_target(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> MakeTarget:
+) -> Iterator[MakeTarget]:
     """`make_target(files, kind=…, sandbox=…)`, each in a folder of its own."""
+    stack = ExitStack()
 
     def make(
         files: Mapping[str, str] = PYTEST_FILES,
@@ -50,10 +52,11 @@ def make_target(
             readable = (*python_readable_paths(python), *readable)
         policy = SandboxPolicy(readable_paths=readable, mount_at=mount)
         command = TestCommand(kind, (), python, environment=environment)
-        runner = PythonRunner(command, open_sandbox(sandbox, policy, image))
-        return Target(folder, files, runner, triggers)
+        opened = stack.enter_context(closing(open_sandbox(sandbox, policy, image)))
+        return Target(folder, files, PythonRunner(command, opened), triggers)
 
-    return make
+    with stack:
+        yield make
 
 
 @pytest.fixture(scope="module")
