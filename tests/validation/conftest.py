@@ -11,6 +11,7 @@ import pytest
 
 from apr.core.bug import Bug, RunnerKind, TestCommand
 from apr.core.ports import Sandbox
+from support.harness_target import NO_PLUGINS
 from validation.baseline import Reproduction, reproduce
 from validation.runners.base import RunLimits
 from validation.runners.detect import make_runner
@@ -61,7 +62,8 @@ def make_subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeSubje
         junit: tuple[str, ...] = (),
     ) -> Subject:
         folder = tmp_path_factory.mktemp("subject")
-        subject = Subject(folder, files, TestCommand(kind, argv, sys.executable, junit))
+        command = TestCommand(kind, argv, sys.executable, junit, NO_PLUGINS)
+        subject = Subject(folder, files, command)
         stack.enter_context(closing(subject.sandbox))
         return subject
 

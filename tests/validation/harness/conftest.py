@@ -10,6 +10,7 @@ import pytest
 
 from apr.core.bug import RunnerKind, TestCommand
 from support.harness_target import (
+    NO_PLUGINS,
     PYTEST_FILES,
     PYTEST_TRIGGERS,
     UNITTEST_FILES,
@@ -51,7 +52,7 @@ def make_target(
         else:
             readable = (*python_readable_paths(python), *readable)
         policy = SandboxPolicy(readable_paths=readable, mount_at=mount)
-        command = TestCommand(kind, (), python, environment=environment)
+        command = TestCommand(kind, (), python, environment=(*NO_PLUGINS, *environment))
         opened = stack.enter_context(closing(open_sandbox(sandbox, policy, image)))
         return Target(folder, files, PythonRunner(command, opened), triggers)
 
