@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from support.e2e import BUGS, DEMO, snapshot
 def run_tests(folder: Path, *argv: str) -> int:
     """The exit status of the subject's suite, run without APR."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *argv]
-    return subprocess.run(command, cwd=folder, capture_output=True, timeout=120).returncode
+    variables = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, timeout=120)
+    return done.returncode
 
 
 def apply(folder: Path, diff: str) -> None:
@@ -27,7 +30,7 @@ def apply(folder: Path, diff: str) -> None:
 def test_a_bug_is_fixed_and_the_diff_applies(apr, copy_bug, name: str) -> None:
     subject = copy_bug(name)
     before = snapshot(subject)
-    done = apr("fix", subject, "--test-timeout", 2, "--candidates", 500)
+    done = apr("fix", subject, "--test-timeout", 1, "--candidates", 500)
     assert done.returncode == 0, done.stderr
     assert snapshot(subject) == before
     apply(subject, done.stdout)
@@ -37,7 +40,9 @@ def test_a_bug_is_fixed_and_the_diff_applies(apr, copy_bug, name: str) -> None:
 def test_a_unittest_suite_is_repaired_too(apr, copy_bug) -> None:
     subject = copy_bug("unittest_based")
     test = "python -m unittest discover -s tests -t ."
-    done = apr("fix", subject, "--test", test)
+    ranked = apr("localize", subject, "--test", test, "--format", "json")
+    assert {place["path"] for place in json.loads(ranked.stdout)["locations"]} == {"roman.py"}
+    done = apr("fix", subject, "--test", test, "--location", "roman.py:10")
     assert done.returncode == 0, done.stderr
     apply(subject, done.stdout)
     command = [sys.executable, "-m", "unittest", "discover", "-s", "tests", "-t", "."]
