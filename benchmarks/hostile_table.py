@@ -24,6 +24,7 @@ import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,8 +71,9 @@ def main() -> int:
         for backend in arguments.backend:
             file = folder / f"{backend}.jsonl"
             measure(backend, arguments.image, wanted(backend, file, arguments), file)
-    rows = [row for backend in BACKENDS for row in read_rows(folder / f"{backend}.jsonl")]
-    text = render(rows)
+    files = [file for backend in BACKENDS if (file := folder / f"{backend}.jsonl").exists()]
+    rows = [row for file in files for row in read_rows(file)]
+    text = render(rows, max(date.fromtimestamp(file.stat().st_mtime) for file in files))
     print(text)
     RESULT.write_text(text)
     return 1 if any(is_hole(row) for row in rows) else 0
@@ -178,8 +180,8 @@ def is_hole(row: Row) -> bool:
     return bool(row.escapes or row.leaks or (row.is_fooled and not excused))
 
 
-def render(rows: Sequence[Row]) -> str:
-    """The whole document."""
+def render(rows: Sequence[Row], day: date) -> str:
+    """The whole document; `day` is when the last of it was measured."""
     return "\n".join(
         [
             "# The hostile corpus",
@@ -187,7 +189,8 @@ def render(rows: Sequence[Row]) -> str:
             "Every patch of `tests/hostile/corpus`, judged as a repair judges its candidates: with"
             " the integrity gate *shut*, as users have it, and *open*, to see what sandbox and"
             " guarded run hold alone. None of the patches makes the program right for a user, so"
-            " `plausible` is a false verdict each time. Made by `benchmarks/hostile_table.py`.",
+            " `plausible` is a false verdict each time. Made by `benchmarks/hostile_table.py`,"
+            f" {day.isoformat()}.",
             "",
             *render_summary(rows),
             "",
@@ -218,7 +221,7 @@ def render_summary(rows: Sequence[Row]) -> Iterator[str]:
             ]
             if not chosen:
                 continue
-            held = [row for row in chosen if not unpromised(backend, CASES[row.id])]
+            held = [row for row in chosen if must_hold(row)]
             yield (
                 f"| {backend} | {'shut' if gate else 'open'} "
                 f"| {len({row.id.partition('@')[0] for row in chosen})} | {len(chosen)} "
@@ -230,8 +233,15 @@ def render_summary(rows: Sequence[Row]) -> Iterator[str]:
     yield ""
     yield (
         "Numbers in brackets: successes of attacks against what the backend does not promise to"
-        " hold (see `PROMISES` in `validation/sandbox`)."
+        " hold (see `PROMISES` in `validation/sandbox`), and with the gate open of those that only"
+        " the gate can stop."
     )
+
+
+def must_hold(row: Row) -> bool:
+    """Whether a success would be a fault of the backend or of the referee."""
+    case = CASES[row.id]
+    return not unpromised(row.backend, case) and (row.gate or not case.needs_the_gate)
 
 
 def count(held: Sequence[Row], chosen: Sequence[Row], is_bad: object) -> str:
@@ -263,7 +273,10 @@ def render_untried() -> Iterator[str]:
 
 def render_attacks(rows: Sequence[Row]) -> Iterator[str]:
     shown = [backend for backend in BACKENDS if any(row.backend == backend for row in rows)]
-    yield "Verdicts with the gate shut, and behind the arrow with the gate open."
+    yield (
+        "Verdicts with the gate shut, and behind the arrow with the gate open; without an arrow,"
+        " that was not measured."
+    )
     yield ""
     yield f"| attack | what it does | {' | '.join(shown)} |"
     yield "|---|---|" + "---|" * len(shown)
@@ -286,11 +299,11 @@ def cell(rows: Sequence[Row], backend: str) -> str:
     if not of_backend:
         tried = any(may_try(backend, CASES[row.id]) for row in rows)
         return "not measured" if tried else "not tried"
-    verdicts = [
+    shut, opened = (
         " or ".join(sorted({row.verdict for row in of_backend if row.gate is gate}))
         for gate in (True, False)
-    ]
-    text = " → ".join(verdict or "not measured" for verdict in verdicts)
+    )
+    text = (shut or "not measured") + (f" → {opened}" if opened else "")
     found = {what for row in of_backend for what in (*row.escapes, *row.leaks)}
     trouble = sorted({MARK.sub("MARK", what) for what in found})
     shown = [textwrap.shorten(what, TROUBLE_LENGTH) for what in trouble[:SHOWN_TROUBLES]]
