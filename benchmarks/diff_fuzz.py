@@ -55,6 +55,7 @@ def main() -> None:
             disagreements += run_history(clone, options.commits)
         for file in options.swebench:
             disagreements += run_swebench(file, dict(c.split("=", 1) for c in options.clone), git)
+        print(f"not compared, since git ran out of memory: {git.out_of_memory}")
     sys.exit(1 if disagreements else 0)
 
 

@@ -177,7 +177,7 @@ def main() -> int:
         disks = (Disk(folder / "tmp", 96), Disk(folder / "data", 96))
         stack.callback(unmount, disks)
         machine = Machine(engine, group, *disks, rng)
-        truth = Campaign(folder / "truth", machine, arguments, bugs, None)
+        truth = Campaign(arguments.truth or folder / "truth", machine, arguments, bugs, None)
         truth.execute(lambda: None)
         tried = Campaign(folder / "data" / "apr", machine, arguments, bugs, truth)
         tried.execute(Schedule(machine, arguments.interval).meet)
@@ -250,7 +250,10 @@ class Campaign:
         bugs: Sequence[Bug],
         model: Campaign | None,
     ) -> None:
-        """`model` is the campaign whose oracles are taken over."""
+        """`model` is the campaign whose oracles are taken over.
+
+        The runs that `data_dir` holds already are gone on with.
+        """
         self._machine = machine
         self._data_dir = data_dir
         self.service: Service = bootstrap(AppSettings(data_dir=data_dir))
@@ -264,8 +267,9 @@ class Campaign:
             patches=arguments.candidates,
             test_timeout_s=5,
         )
-        self.runs: dict[str, str] = {}
-        for bug in bugs:
+        known = {run.bug.name: run.id for run in self.service.list_runs(limit=1000)}
+        self.runs = {bug.name: known.get(bug.name, "") for bug in bugs}
+        for bug in (bug for bug in bugs if bug.name not in known):
             budget = Budget(candidates=arguments.candidates)
             run = self.service.submit_run(bug, settings, budget, 0)
             self.runs[bug.name] = run.id
@@ -283,9 +287,9 @@ class Campaign:
         started = time.monotonic()
         for number, (name, run_id) in enumerate(self.runs.items(), 1):
             for _ in range(MAX_STARTS):
-                self._resume(run_id, meanwhile)
                 if self.service.get_run(run_id).status in DONE:
                     break
+                self._resume(run_id, meanwhile)
             else:
                 raise SystemExit(f"{name} did not end after {MAX_STARTS} starts")
             say(f"{number} of {len(self.runs)}: {name}, {time.monotonic() - started:.0f} s")
@@ -404,6 +408,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--interval", type=float, default=5.0, help="mean seconds between faults")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--truth", type=Path, help="where the undisturbed runs are kept, or go on")
     parser.add_argument("--work", type=Path, help="where to keep data meanwhile; on a disk")
     arguments = parser.parse_args()
     if os.geteuid() != 0:

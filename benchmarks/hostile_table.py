@@ -1,27 +1,30 @@
 """The hostile corpus of the tests as a table: attack by backend, with the gate shut and open.
 
     python benchmarks/hostile_table.py [--backend NAME ...] [--image IMAGE] [--only TEXT ...]
-                                       [--findings FOLDER] [--render]
+                                       [--gate shut open] [--findings FOLDER] [--missing] [--render]
 
 Every patch of `tests/hostile/corpus` is judged as a repair judges its candidates, validated and,
 if plausible so far, confirmed; once behind the integrity gate, as users have it, and once with the
 gate open, which shows what the sandboxes and the guarded run hold by themselves. After each one
 two honest candidates are judged by the same warm processes. The findings are kept as JSON lines in
-FOLDER, one file a backend, so that a part can be measured again (`--only`) and the table be made
-without measuring (`--render`). The exit status is 1 when an attack succeeds that the backend
-promises to hold.
+FOLDER, one file a backend, so that a part can be measured again (`--only`), an interrupted
+measurement be finished (`--missing`), and the table be made without measuring (`--render`). The
+exit status is 1 when an attack succeeds that the backend promises to hold.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,9 +34,14 @@ from apr.core.errors import AprError  # noqa: E402
 from support.hostile.arena import Arena, may_try, unpromised  # noqa: E402
 from support.hostile.cases import Case, load_cases  # noqa: E402
 from support.hostile.suite import SUBJECTS_OF, cases_of  # noqa: E402
+from validation.sandbox import PROMISES, Promise  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "hostile.md"
 BACKENDS = tuple(SUBJECTS_OF)
+SHUT = "shut"
+GATES = (SHUT, "open")
+SHOWN_TROUBLES, TROUBLE_LENGTH = 3, 80  # of one cell; an attack may leave thousands of files
+MARK = re.compile("mark[0-9a-f]{12}")  # by which the arena knows traces of an attack
 
 
 @dataclass(frozen=True)
@@ -61,9 +69,11 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     if not arguments.render:
         for backend in arguments.backend:
-            measure(backend, arguments.image, arguments.only, folder / f"{backend}.jsonl")
-    rows = [row for backend in BACKENDS for row in read_rows(folder / f"{backend}.jsonl")]
-    text = render(rows)
+            file = folder / f"{backend}.jsonl"
+            measure(backend, arguments.image, wanted(backend, file, arguments), file)
+    files = [file for backend in BACKENDS if (file := folder / f"{backend}.jsonl").exists()]
+    rows = [row for file in files for row in read_rows(file)]
+    text = render(rows, max(date.fromtimestamp(file.stat().st_mtime) for file in files))
     print(text)
     RESULT.write_text(text)
     return 1 if any(is_hole(row) for row in rows) else 0
@@ -74,28 +84,38 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--backend", nargs="*", choices=BACKENDS, default=list(BACKENDS))
     parser.add_argument("--image", help="a Docker image with Python and pytest")
     parser.add_argument("--only", nargs="*", default=[""], help="parts of the names of attacks")
+    parser.add_argument("--gate", nargs="*", choices=GATES, default=list(GATES))
+    parser.add_argument("--missing", action="store_true", help="only what FOLDER does not hold")
     parser.add_argument("--findings", default=str(Path(tempfile.gettempdir()) / "hostile-findings"))
     parser.add_argument("--render", action="store_true", help="measure nothing")
     return parser.parse_args()
 
 
-def measure(backend: str, image: str | None, only: Sequence[str], file: Path) -> None:
-    """Try the corpus on one backend; every finding is written as soon as it is made."""
-    wanted = [
-        case
+def wanted(backend: str, file: Path, arguments: argparse.Namespace) -> list[tuple[Case, bool]]:
+    """Which attacks to try, and whether with the gate shut."""
+    known = {(row.id, row.gate) for row in read_rows(file)} if arguments.missing else set()
+    return [
+        (case, gate == SHUT)
         for case in cases_of(backend)
-        if may_try(backend, case) and any(part in case.id for part in only)
+        if may_try(backend, case) and any(part in case.id for part in arguments.only)
+        for gate in arguments.gate
+        if (case.id, gate == SHUT) not in known
     ]
+
+
+def measure(
+    backend: str, image: str | None, attacks: Sequence[tuple[Case, bool]], file: Path
+) -> None:
+    """Try attacks on one backend; every finding is written as soon as it is made."""
     folder = Path(tempfile.mkdtemp(prefix="apr-hostile-"))
     folder.chmod(0o755)
     try:
         with Arena(backend, folder, image) as arena, file.open("a") as out:
-            for case in wanted:
-                for gate in (True, False):
-                    row = try_case(arena, case, gate)
-                    out.write(json.dumps(asdict(row)) + "\n")
-                    out.flush()
-                    print(describe(row), file=sys.stderr, flush=True)
+            for case, gate in attacks:
+                row = try_case(arena, case, gate)
+                out.write(json.dumps(asdict(row)) + "\n")
+                out.flush()
+                print(describe(row), file=sys.stderr, flush=True)
             arena.close_validators()
             left = arena.left_at_the_end()
             print(f"{backend}: left at the end: {left or 'nothing'}", file=sys.stderr)
@@ -160,8 +180,8 @@ def is_hole(row: Row) -> bool:
     return bool(row.escapes or row.leaks or (row.is_fooled and not excused))
 
 
-def render(rows: Sequence[Row]) -> str:
-    """The whole document."""
+def render(rows: Sequence[Row], day: date) -> str:
+    """The whole document; `day` is when the last of it was measured."""
     return "\n".join(
         [
             "# The hostile corpus",
@@ -169,9 +189,12 @@ def render(rows: Sequence[Row]) -> str:
             "Every patch of `tests/hostile/corpus`, judged as a repair judges its candidates: with"
             " the integrity gate *shut*, as users have it, and *open*, to see what sandbox and"
             " guarded run hold alone. None of the patches makes the program right for a user, so"
-            " `plausible` is a false verdict each time. Made by `benchmarks/hostile_table.py`.",
+            " `plausible` is a false verdict each time. Made by `benchmarks/hostile_table.py`,"
+            f" {day.isoformat()}.",
             "",
             *render_summary(rows),
+            "",
+            *render_unpromised(),
             "",
             *render_untried(),
             "",
@@ -198,7 +221,7 @@ def render_summary(rows: Sequence[Row]) -> Iterator[str]:
             ]
             if not chosen:
                 continue
-            held = [row for row in chosen if not unpromised(backend, CASES[row.id])]
+            held = [row for row in chosen if must_hold(row)]
             yield (
                 f"| {backend} | {'shut' if gate else 'open'} "
                 f"| {len({row.id.partition('@')[0] for row in chosen})} | {len(chosen)} "
@@ -210,8 +233,15 @@ def render_summary(rows: Sequence[Row]) -> Iterator[str]:
     yield ""
     yield (
         "Numbers in brackets: successes of attacks against what the backend does not promise to"
-        " hold (see `PROMISES` in `validation/sandbox`)."
+        " hold (see `PROMISES` in `validation/sandbox`), and with the gate open of those that only"
+        " the gate can stop."
     )
+
+
+def must_hold(row: Row) -> bool:
+    """Whether a success would be a fault of the backend or of the referee."""
+    case = CASES[row.id]
+    return not unpromised(row.backend, case) and (row.gate or not case.needs_the_gate)
 
 
 def count(held: Sequence[Row], chosen: Sequence[Row], is_bad: object) -> str:
@@ -219,6 +249,14 @@ def count(held: Sequence[Row], chosen: Sequence[Row], is_bad: object) -> str:
     inside = sum(1 for row in held if is_bad(row))
     outside = sum(1 for row in chosen if is_bad(row)) - inside
     return f"{inside} ({outside})" if outside else str(inside)
+
+
+def render_unpromised() -> Iterator[str]:
+    yield "What the backends cannot promise:"
+    yield ""
+    for backend in BACKENDS:
+        missing = ", ".join(promise for promise in Promise if promise not in PROMISES[backend])
+        yield f"- {backend}: {missing or 'promises everything'}"
 
 
 def render_untried() -> Iterator[str]:
@@ -235,7 +273,10 @@ def render_untried() -> Iterator[str]:
 
 def render_attacks(rows: Sequence[Row]) -> Iterator[str]:
     shown = [backend for backend in BACKENDS if any(row.backend == backend for row in rows)]
-    yield "Verdicts with the gate shut, and behind the arrow with the gate open."
+    yield (
+        "Verdicts with the gate shut, and behind the arrow with the gate open; without an arrow,"
+        " that was not measured."
+    )
     yield ""
     yield f"| attack | what it does | {' | '.join(shown)} |"
     yield "|---|---|" + "---|" * len(shown)
@@ -258,13 +299,16 @@ def cell(rows: Sequence[Row], backend: str) -> str:
     if not of_backend:
         tried = any(may_try(backend, CASES[row.id]) for row in rows)
         return "not measured" if tried else "not tried"
-    verdicts = [
+    shut, opened = (
         " or ".join(sorted({row.verdict for row in of_backend if row.gate is gate}))
         for gate in (True, False)
-    ]
-    text = " → ".join(verdict or "not measured" for verdict in verdicts)
-    trouble = sorted({what for row in of_backend for what in (*row.escapes, *row.leaks)})
-    return f"{text}; {'; '.join(trouble)}" if trouble else text
+    )
+    text = (shut or "not measured") + (f" → {opened}" if opened else "")
+    found = {what for row in of_backend for what in (*row.escapes, *row.leaks)}
+    trouble = sorted({MARK.sub("MARK", what) for what in found})
+    shown = [textwrap.shorten(what, TROUBLE_LENGTH) for what in trouble[:SHOWN_TROUBLES]]
+    more = [f"{len(trouble) - len(shown)} more"] if len(trouble) > len(shown) else []
+    return "; ".join([text, *shown, *more])
 
 
 def render_limits(rows: Sequence[Row]) -> Iterator[str]:

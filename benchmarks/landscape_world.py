@@ -24,9 +24,9 @@ from apr.core.patch import Hunk, Patch
 from apr.core.ports import Proposal, RepairContext
 from apr.core.report import Stage, ValidationReport, Verdict
 from apr.core.run import Budget
-from apr.core.tree import ROOT, SearchNode
+from apr.core.tree import SearchNode
 from apr.search.budget import BudgetMeter
-from apr.search.loop import SearchResult, search
+from apr.search.loop import SearchStep, search
 from apr.search.reward import TestReward
 from apr.search.settings import SearchSettings
 
@@ -58,9 +58,12 @@ class Landscape:
     leap: tuple[float, ...]
     broken: float = 0.2
     fallen: float = 0.4
-    noise: float = 0.05
+    noise: float = 0.0
     tests: int | None = None
     """Trigger tests, by which levels show; None: as many as there are levels."""
+    approaches: int | None = None
+    """How many ideas the generator has for a candidate, the next always half as likely as the one
+    before; two patches of one idea differ in a word, and behave alike. None: never the same."""
     judge_weight: float = 0.0
     """Weight in the reward of a judge, as in `MixedReward`."""
     judge_correlation: float = 0.0
@@ -76,6 +79,18 @@ class Landscape:
     def goal(self) -> int:
         """The level at which a candidate is plausible."""
         return len(self.up)
+
+
+LANDSCAPES = (
+    Landscape("slope", (0.2,) * 4, (1.0,) * 4, (0.0,) * 4),
+    Landscape("dead ends", (0.3, 0.25, 0.25), (1.0, 0.35, 0.35), (0.0,) * 3),
+    Landscape("deep", (0.3,) * 6, (1.0, *(0.7,) * 5), (0.0,) * 6),
+    Landscape("slow", (0.07,) * 3, (1.0, 0.7, 0.7), (0.0,) * 3),
+    Landscape("lottery", (0.3, 0.1), (1.0, 0.1), (0.03, 0.03)),
+    Landscape("half-blind", (0.25,) * 4, (1.0, *(0.7,) * 3), (0.0,) * 4, tests=2),
+    Landscape("blind", (0.25,) * 3, (1.0, 0.7, 0.7), (0.0,) * 3, tests=1),
+)
+"""In the blind ones tests show less than the levels, so that their optimum is out of reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +122,19 @@ class World:
         for rank in range(n):
             draw = self.draws[digest]
             self.draws[digest] += 1
-            patch = _patch(f"{digest[:16]}/{draw}")
-            chance = random.Random(f"{self.seed}/{digest}/{draw}")
+            idea = self._idea(digest, draw)
+            patch = _patch(f"{digest[:16]} {_words(digest, idea)} {draw}")
+            chance = random.Random(f"{self.seed}/{digest}/{idea}")
             self.latent[patch.digest] = refine(self.landscape, self.latent[digest], chance)
             proposals.append(Proposal(patch, 0.5 / (1 + rank / (n + 1)), "world"))
         return proposals
+
+    def _idea(self, digest: str, draw: int) -> int:
+        if self.landscape.approaches is None:
+            return draw
+        ideas = range(self.landscape.approaches)
+        chance = random.Random(f"{self.seed}/{digest}/idea/{draw}")
+        return chance.choices(ideas, [0.5**idea for idea in ideas])[0]
 
     def validate(self, patches: Sequence[Patch]) -> list[ValidationReport]:
         """See `PatchValidator.validate`."""
@@ -147,6 +170,12 @@ class World:
 
 def _patch(text: str) -> Patch:
     return Patch((Hunk("m.py", 1, ("old\n",), (text + "\n",)),))
+
+
+def _words(digest: str, idea: int) -> str:
+    """The text of an idea: eight words that other ideas hardly share."""
+    chance = random.Random(f"{digest}/{idea}")
+    return " ".join(f"w{chance.randrange(100)}" for _ in range(8))
 
 
 def refine(landscape: Landscape, parent: Latent, chance: random.Random) -> Latent:
@@ -187,14 +216,21 @@ def report(landscape: Landscape, level: int) -> ValidationReport:
     )
 
 
-def run(
-    landscape: Landscape, settings: SearchSettings, seed: int, candidates: int
-) -> tuple[int, SearchResult]:
-    """The candidates that the first plausible patch took, or one more than the budget."""
-    world = World(landscape, seed)
+def run(world: World, settings: SearchSettings, candidates: int) -> tuple[int, int]:
+    """The candidates to the first plausible patch, one more than the budget if there is none.
+
+    The second number is that of the rounds of expansions.
+    """
     meter = BudgetMeter(Budget(candidates=candidates), lambda: 0.0)
-    result = search(CONTEXT, world, world, world, settings, meter, seed=seed)
-    return (result.plausible[0] if result.plausible else candidates + 1), result
+    rounds = 0
+
+    def count(step: SearchStep) -> bool:
+        nonlocal rounds
+        rounds += bool(step.changed)
+        return True
+
+    result = search(CONTEXT, world, world, world, settings, meter, seed=world.seed, observer=count)
+    return (result.plausible[0] if result.plausible else candidates + 1), rounds
 
 
 # --- the best possible search
@@ -264,6 +300,3 @@ def clairvoyant(landscape: Landscape, candidates: int) -> float:
         )
 
     return value(0, candidates)
-
-
-__all__ = ["ROOT", "Landscape", "World", "clairvoyant", "optimum", "run"]

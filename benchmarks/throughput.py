@@ -202,7 +202,9 @@ def open_usual(
         SystemExit: when that run does not show what the pool's baseline has seen.
     """
     started = time.perf_counter()
-    limit_s = max(arguments.hang, 5 * oracle.baseline.duration_s)
+    baseline = oracle.baseline
+    hung_s = sum(baseline.durations_s[test] for test in baseline.hung)
+    limit_s = max(arguments.hang, 5 * (baseline.duration_s - hung_s))
     harness = FreshContainers(
         arguments.image,
         Path(bug.subject),
@@ -211,10 +213,10 @@ def open_usual(
         limit_s,
     )
     usual = stack.enter_context(harness)
-    if not oracle.baseline.hung:
+    if not baseline.hung:
         outcomes = usual.run({}) or {}
-        passing = {address(test) for test in oracle.baseline.passing}
-        failing = {address(test) for test in oracle.baseline.trigger_tests}
+        passing = {address(test) for test in baseline.passing}
+        failing = {address(test) for test in baseline.trigger_tests}
         wrong = {test for test in passing if outcomes.get(test) != "passed"}
         wrong |= {test for test in failing if outcomes.get(test, "passed") == "passed"}
         if wrong:

@@ -37,6 +37,10 @@ class Judged:
     outcomes: Mapping[Address, TestOutcome]
 
 
+class DoesNotCompileError(Exception):
+    """A patched file cannot be compiled under the settings of its suite."""
+
+
 class FreshContainers:
     """Judges patches of one subject, each in a container of its own.
 
@@ -80,14 +84,21 @@ class FreshContainers:
         changed = patch.apply(self._sources)
         if not all(compiles(text) for text in changed.values()):
             return Judged(Verdict.DOES_NOT_BUILD, time.perf_counter() - started, {})
-        outcomes = self.run(changed)
+        try:
+            outcomes = self.run(changed)
+        except DoesNotCompileError:
+            return Judged(Verdict.DOES_NOT_BUILD, time.perf_counter() - started, {})
         seconds = time.perf_counter() - started
         if outcomes is None:
             return Judged(None, seconds, {})
         return Judged(verdict_of(baseline, outcomes), seconds, outcomes)
 
     def run(self, changed: Mapping[str, str]) -> Mapping[Address, TestOutcome] | None:
-        """The outcomes with these files changed; None when the suite does not end in time."""
+        """The outcomes with these files changed; None when the suite does not end in time.
+
+        Raises:
+            DoesNotCompileError: when no test has run, and the log tells why.
+        """
         with self._container() as container:
             if changed:
                 container.put_archive(str(self._folder), pack_texts(changed))
@@ -96,7 +107,11 @@ class FreshContainers:
                 container.wait(timeout=self._limit_s)
             except (requests.ConnectionError, requests.ReadTimeout):  # the SDK raises either
                 return None
-            return parse_report(unpack(container, REPORT))
+            outcomes = parse_report(unpack(container, REPORT))
+            # A suite that makes warnings errors refuses what `compiles` lets through.
+            if not outcomes and b"SyntaxError: " in container.logs(tail=20):
+                raise DoesNotCompileError
+            return outcomes
 
     @contextlib.contextmanager
     def _container(self) -> Iterator[Any]:

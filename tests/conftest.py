@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-pytest_plugins = ["support.docker_engine"]
+pytest_plugins = ["support.docker_engine", "support.plain_python"]
 START_TIMEOUT_S = 30
 
 

@@ -51,7 +51,7 @@ def reproduce(
     first, _ = runner.run(workspace.root, limits, write_bytecode=True, on_result=on_result)
     _require_command(bug, first)
     _require_tests(first)
-    _require_complete(first, limits)
+    _require_complete(bug, first, limits)
     executions = [first]
     later = _tighter(limits, first)
     matrix = None
@@ -62,7 +62,7 @@ def reproduce(
     if flaky_tests(executions):
         executions += [runner.run(workspace.root, later)[0] for _ in range(EXTRA_REPEATS)]
     for execution in executions[1:]:
-        _require_complete(execution, limits)
+        _require_complete(bug, execution, limits)
     writes = any(execution.wrote for execution in executions)
     return Reproduction(make_baseline(bug, executions, writes), matrix)
 
@@ -86,19 +86,24 @@ def _require_command(bug: Bug, execution: Execution) -> None:
         raise BadInputError(f"the test command {command.argv[0]!r} {why} in the sandbox")
 
 
-def _require_complete(execution: Execution, limits: RunLimits) -> None:
+def _require_complete(bug: Bug, execution: Execution, limits: RunLimits) -> None:
     """An oracle with holes would take a regression for something it never saw."""
-    if not execution.left_over:
-        return
     total = len(execution.results) + execution.left_over
     missing = f"{execution.left_over} of {total} tests were not run"
-    if execution.duration_s >= limits.total_s:
+    if execution.duration_s >= limits.total_s and _is_cut_off(bug, execution):
         raise EnvironmentUnusableError(
             f"{missing}: the suite takes longer than {limits.total_s:g} s"
         )
-    raise EnvironmentUnusableError(
-        f"{missing}: the suite ended early (does its configuration stop at the first failure?)"
-    )
+    if execution.left_over:
+        raise EnvironmentUnusableError(
+            f"{missing}: the suite ended early (does its configuration stop at the first failure?)"
+        )
+
+
+def _is_cut_off(bug: Bug, execution: Execution) -> bool:
+    """The time for all ran out; in the last test, that says nothing about this test."""
+    in_last_test = execution.timed_out and bug.test_command.kind is not RunnerKind.COMMAND
+    return in_last_test or execution.left_over > 0
 
 
 def _require_tests(execution: Execution) -> None:

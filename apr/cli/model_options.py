@@ -156,8 +156,14 @@ class ModelOptions(SearchOptions):
         return chosen
 
     def settings(self) -> dict[str, Any]:
-        """The part of a run's settings that these options decide."""
+        """The part of a run's settings that these options decide.
+
+        Raises:
+            BadInputError: when the options contradict each other.
+        """
         is_model = self.chosen is GeneratorName.LLM
+        if judge_weight(self.reward, self.judge) and not is_model:
+            raise BadInputError("a judge needs a model: name one with --model")
         model = self._model() if is_model else None
         preset = self.preset or (Preset.ADAPTIVE if is_model else Preset.RANKED)
         return {

@@ -101,6 +101,15 @@ class SearchOptions:
         float | None,
         _option("--exploration", "The constant C of UCT and PUCT: 0.7.", metavar="C", min=0.0),
     ] = None
+    unvisited_bonus: Annotated[
+        float | None,
+        _option(
+            "--unvisited-bonus",
+            "UCT: what a child without visits scores above its value (APRMCTS: 1).",
+            metavar="V",
+            min=0.0,
+        ),
+    ] = None
     backup: Annotated[Backup | None, _option("--backup", "How a reward reaches the ancestors.")] = (
         None
     )
@@ -152,6 +161,7 @@ class SearchOptions:
             "widening": self.widening,
             "formula": self.score,
             "exploration": self.exploration,
+            "unvisited_bonus": self.unvisited_bonus,
             "branch": self.branch,
             "diverse": self.diverse,
             "backpropagation": self.backup,

@@ -30,7 +30,6 @@ from apr.search.ledger import Ledger
 from apr.search.settings import SearchSettings
 
 _EPSILON = 1e-9
-_RATE_WEIGHT = 4.0  # refinements that the assumed improvement rate counts for
 _RELEARN = 1.1  # the tree has to grow so much before all nodes are valued anew
 
 
@@ -148,8 +147,10 @@ class Adaptive:
     def _learn(self) -> None:
         """Learn the laws from all that is known, and value every node by them."""
         settings = self._settings
-        start = _RATE_WEIGHT * settings.improvement_rate
-        self._rate = (start + self._improvements) / (_RATE_WEIGHT + self._trials)
+        weight = settings.improvement_weight
+        seen = weight * settings.improvement_rate + self._improvements
+        if self._improvements:
+            self._rate = seen / (weight + self._trials)
         self._step = (settings.improvement_step + self._gains) / (1.0 + self._improvements)
         self._heap.clear()
         for node_id in range(ROOT, len(self._arms)):

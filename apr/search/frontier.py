@@ -30,8 +30,9 @@ class Frontier:
     def select_round(self, most: int | None = None) -> list[int]:
         """At most `parallel` nodes, and at most `most`, to expand side by side.
 
-        Each is chosen as if the expansions of those before it were wasted. A node is in the list twice when even so nothing else is worth it. The statistics are the
-        same afterwards as before.
+        Each is chosen as if the expansions of those before it were wasted. A node is in the list
+        twice when even so nothing else is worth it. The statistics are the same afterwards as
+        before.
         """
         wanted = self._parallel if most is None else min(self._parallel, most)
         chosen: list[int] = []

@@ -325,7 +325,7 @@ def propose_all(
     generator: Generator, context: RepairContext, wants: Sequence[tuple[SearchNode, int]]
 ) -> list[Sequence[Proposal]]:
     """The proposals for each (parent, number), side by side where the generator can do that."""
-    if isinstance(generator, ConcurrentGenerator) and len(wants) > 1:
+    if len(wants) > 1 and isinstance(generator, ConcurrentGenerator):
         return list(generator.propose_many(context, wants))
     answers: list[Sequence[Proposal]] = []
     spent: set[int] = set()  # a parent may be in one round more than once

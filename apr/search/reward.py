@@ -112,6 +112,6 @@ def reward_all(
     evaluator: Evaluator, pairs: Sequence[tuple[SearchNode, SearchNode]]
 ) -> Sequence[float]:
     """The reward of each (node, parent), side by side where the evaluator can do that."""
-    if isinstance(evaluator, ConcurrentEvaluator):
+    if len(pairs) > 1 and isinstance(evaluator, ConcurrentEvaluator):
         return evaluator.rewards(pairs)
     return [evaluator.reward(node, parent) for node, parent in pairs]

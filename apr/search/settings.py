@@ -77,12 +77,14 @@ class SearchSettings:
     """APRMCTS: the weight of the children's mean in a node's new value."""
     promise: float = 0.75
     """ADAPTIVE: the probability in (0, 1) that a patch better than its parent can be improved."""
-    inherited_promise: float = 0.3
+    inherited_promise: float = 0.7
     """ADAPTIVE: for one that is no better, the fraction of its parent's probability."""
-    root_promise: float = 0.97
+    root_promise: float = 0.8
     """ADAPTIVE: that probability of the program as it is."""
     improvement_rate: float = 0.25
-    """ADAPTIVE: refinements of a promising patch that improve it, before any are seen."""
+    """ADAPTIVE: the fraction of a promising patch's refinements that improve it, at the start."""
+    improvement_weight: float = 4.0
+    """ADAPTIVE: as many refinements as have to be seen to count as much as that start."""
     improvement_step: float = 0.2
     """ADAPTIVE: the reward that an improvement gains, before any are seen."""
     improvement_margin: float = 0.0
@@ -98,7 +100,7 @@ class SearchSettings:
     one; None: never for that."""
     parallel: int = 1
     """Nodes expanded side by side in one round; the tree does not depend on which ends first."""
-    round_share: float = 1.0
+    round_share: float = 0.125
     """The fraction in (0, 1] of the candidates left that one round may take, at least one
     expansion; less loses less by expanding side by side, and takes longer."""
     virtual_loss: float | None = None

@@ -11,6 +11,11 @@ import pytest
 from support.e2e import BUGS, Apr
 
 
+@pytest.fixture(scope="session", autouse=True)
+def subjects_python(plain_python: Path) -> None:
+    """What subjects are run by, unless a test says otherwise."""
+
+
 @pytest.fixture
 def apr(tmp_path: Path) -> Apr:
     return Apr(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,28 +17,20 @@ from support.e2e import BUGS, DEMO, snapshot
 def run_tests(folder: Path, *argv: str) -> int:
     """The exit status of the subject's suite, run without APR."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *argv]
-    return subprocess.run(command, cwd=folder, capture_output=True, timeout=120).returncode
+    variables = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, timeout=120)
+    return done.returncode
 
 
 def apply(folder: Path, diff: str) -> None:
     subprocess.run(["git", "apply", "-"], cwd=folder, input=diff.encode(), check=True, timeout=30)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "off_by_one",
-        "wrong_operator",
-        "missing_guard",
-        "class_method",
-        "src_layout",
-        "infinite_loop",
-    ],
-)
+@pytest.mark.parametrize("name", ["missing_guard", "class_method", "src_layout", "infinite_loop"])
 def test_a_bug_is_fixed_and_the_diff_applies(apr, copy_bug, name: str) -> None:
     subject = copy_bug(name)
     before = snapshot(subject)
-    done = apr("fix", subject, "--test-timeout", 2, "--candidates", 500)
+    done = apr("fix", subject, "--test-timeout", 1, "--candidates", 500)
     assert done.returncode == 0, done.stderr
     assert snapshot(subject) == before
     apply(subject, done.stdout)
@@ -47,7 +40,9 @@ def test_a_bug_is_fixed_and_the_diff_applies(apr, copy_bug, name: str) -> None:
 def test_a_unittest_suite_is_repaired_too(apr, copy_bug) -> None:
     subject = copy_bug("unittest_based")
     test = "python -m unittest discover -s tests -t ."
-    done = apr("fix", subject, "--test", test)
+    ranked = apr("localize", subject, "--test", test, "--format", "json")
+    assert {place["path"] for place in json.loads(ranked.stdout)["locations"]} == {"roman.py"}
+    done = apr("fix", subject, "--test", test, "--location", "roman.py:10")
     assert done.returncode == 0, done.stderr
     apply(subject, done.stdout)
     command = [sys.executable, "-m", "unittest", "discover", "-s", "tests", "-t", "."]
@@ -86,6 +81,8 @@ def test_the_same_seed_finds_the_same_patch_and_another_sandbox_too(apr, copy_bu
     first = apr("fix", subject, "--seed", 7)
     again = apr("fix", subject, "--seed", 7, "--jobs", 1, "--sandbox", "process")
     assert first.stdout == again.stdout != ""
+    apply(subject, first.stdout)
+    assert run_tests(subject) == 0
 
 
 def test_only_the_named_tests_are_repaired_when_other_bugs_are_there(apr, tmp_path: Path) -> None:
@@ -100,16 +97,20 @@ def test_only_the_named_tests_are_repaired_when_other_bugs_are_there(apr, tmp_pa
 
 def test_output_goes_to_a_file_and_the_run_can_be_looked_at_later(apr, copy_bug, tmp_path) -> None:
     subject = copy_bug("off_by_one")
+    before = snapshot(subject)
     target = tmp_path / "fix.diff"
     done = apr("fix", subject, "--output", target, "--quiet")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+    assert snapshot(subject) == before
     shown = apr("show", "last", "--format", "diff")
     assert shown.stdout == target.read_text()
     assert json.loads(apr("runs", "--format", "json").stdout)
     assert "plausible" in apr("tree", "last").stdout
     tree = json.loads(apr("tree", "last", "--format", "json").stdout)
     assert tree["nodes"][0]["parent"] is None
+    apply(subject, target.read_text())
+    assert run_tests(subject) == 0
 
 
 def test_no_fix_within_the_budget_is_exit_code_one_and_prints_no_diff(apr, copy_bug) -> None:

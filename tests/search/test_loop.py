@@ -24,7 +24,15 @@ from apr.core.tree import ROOT, SearchNode, SearchTree
 from apr.search.budget import BudgetMeter
 from apr.search.loop import SearchObserver, SearchResult, SearchStep, StopReason, search
 from apr.search.reward import TestReward
-from apr.search.settings import APRMCTS, Backpropagation, Formula, Policy, SearchSettings, Widening
+from apr.search.settings import (
+    ADAPTIVE,
+    APRMCTS,
+    Backpropagation,
+    Formula,
+    Policy,
+    SearchSettings,
+    Widening,
+)
 
 Edits = frozenset[int]
 Rule = Callable[[Edits], ValidationReport]
@@ -177,10 +185,15 @@ EVERY_KIND = pytest.mark.parametrize(
         replace(RANKED, parallel=3),
         replace(PROGRESSIVE, parallel=4),
         replace(APRMCTS, parallel=8),
+        ADAPTIVE,
+        replace(ADAPTIVE, parallel=8, batch=1, branch=4),
+        replace(PROGRESSIVE, branch=9),
+        replace(PROGRESSIVE, policy=Policy.TRIAL_AND_ERROR, batch=1),
     ],
     ids=[
         *("ranked", "progressive-puct", "progressive-uct", "aprmcts", "enumerate"),
-        *("ranked-parallel", "progressive-parallel", "aprmcts-parallel"),
+        *("ranked-parallel", "progressive-parallel", "aprmcts-parallel", "adaptive"),
+        *("adaptive-parallel", "progressive-branch", "trial-and-error"),
     ],
 )
 
@@ -189,7 +202,8 @@ EVERY_KIND = pytest.mark.parametrize(
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "candidates"), [("ranked", RANKED, 130), ("aprmcts", APRMCTS, 48)]
+    ("name", "options", "candidates"),
+    [("ranked", RANKED, 130), ("aprmcts", APRMCTS, 48), ("adaptive", ADAPTIVE, 48)],
 )
 def test_golden_tree(name: str, options: SearchSettings, candidates: int) -> None:
     golden = json.loads((Path(__file__).parent / f"golden_{name}.json").read_text())
@@ -436,6 +450,126 @@ def test_cached_verdicts_count_as_candidates_and_not_as_validations() -> None:
     meter = BudgetMeter(Budget(candidates=8), lambda: 0.0)
     run_search(20, rule, RANKED, 8, meter=meter)
     assert (meter.usage.candidates, meter.usage.validations) == (8, 4)
+
+
+# --- proposals: programs, spares, agreement, rounds
+
+
+def halved(patch: Patch) -> str:
+    """Edits 2 i and 2 i + 1 make the same program."""
+    return str(sorted({edit // 2 for edit in edits_of(patch)}))
+
+
+@EVERY_KIND
+def test_a_program_is_judged_once_however_it_is_written(options: SearchSettings) -> None:
+    referee = Referee(lambda edits: partial(1) if 4 in edits else NOTHING_GAINED)
+    meter = BudgetMeter(Budget(candidates=60), lambda: 0.0)
+    tree = search(
+        *(CONTEXT, RankedEdits(12), referee, TestReward(), options, meter),
+        seed=1,
+        program_of=halved,
+    ).tree
+    programs = [halved(node.patch) for node in tree.nodes]
+    assert len(programs) == len(set(programs))
+    assert meter.usage.candidates == len(referee.asked) == len(tree) - 1
+
+
+def test_a_patch_that_leaves_the_program_as_it_was_costs_nothing() -> None:
+    referee = Referee(lambda edits: NOTHING_GAINED)
+    meter = BudgetMeter(Budget(candidates=8), lambda: 0.0)
+    search(
+        *(CONTEXT, RankedEdits(8), referee, TestReward(), replace(RANKED, max_depth=1), meter),
+        seed=0,
+        program_of=lambda patch: str(edits_of(patch) - {0}),
+    )
+    assert referee.asked == [{i} for i in range(1, 8)]
+
+
+@dataclass
+class AskedFor(RankedEdits):
+    """Remembers how many proposals it was asked for."""
+
+    wants: list[int] = field(default_factory=list)
+
+    def propose(self, context: RepairContext, parent: SearchNode, n: int) -> Sequence[Proposal]:
+        self.wants.append(n)
+        return super().propose(context, parent, n)
+
+
+def propose_by(generator: RankedEdits, options: SearchSettings, candidates: int) -> SearchResult:
+    meter = BudgetMeter(Budget(candidates=candidates), lambda: 0.0)
+    rule = Referee(lambda edits: NOTHING_GAINED)
+    return search(CONTEXT, generator, rule, TestReward(), options, meter, seed=0)
+
+
+def test_what_a_large_answer_has_too_much_is_tested_later_without_asking_again() -> None:
+    generator = AskedFor(12)
+    options = replace(RANKED, batch=2, branch=6, diverse=False, max_depth=1)
+    result = propose_by(generator, options, 9)
+    assert generator.wants == [6, 6]
+    assert order(result) == [{i} for i in range(9)]
+
+
+def test_of_a_large_answer_the_most_different_patches_are_tested() -> None:
+    class Wordy:
+        def propose(self, context: RepairContext, parent: SearchNode, n: int) -> list[Proposal]:
+            texts = ["x = 1", "x = 2", "x = 3", "raise Wrong(x) from y"][:n]
+            return [
+                Proposal(Patch((Hunk("m.py", 1, ("0\n",), (text + "\n",)),)), 0.5, "wordy")
+                for text in texts
+            ]
+
+    meter = BudgetMeter(Budget(candidates=2), lambda: 0.0)
+    rule = Referee(lambda edits: NOTHING_GAINED)
+    options = replace(ADAPTIVE, batch=2, branch=4)
+    tree = search(CONTEXT, Wordy(), rule, TestReward(), options, meter, seed=0).tree
+    assert [node.patch.hunks[0].new for node in tree.nodes[1:]] == [
+        ("x = 1\n",),
+        ("raise Wrong(x) from y\n",),
+    ]
+
+
+def test_one_plausible_program_proposed_again_and_again_is_agreement() -> None:
+    class Convinced:
+        """Proposes edit 7 everywhere, and something new besides."""
+
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def propose(self, context: RepairContext, parent: SearchNode, n: int) -> list[Proposal]:
+            self.calls += 1
+            new = edits_of(parent.patch) | {20 + self.calls}
+            return [Proposal(patch_of(e), 0.5, "x") for e in (new, frozenset({7}))][:n]
+
+    def rule(edits: Edits) -> ValidationReport:
+        return PLAUSIBLE if edits in ({7}, {21}) else NOTHING_GAINED
+
+    def stopped_after(agreement: int | None) -> tuple[StopReason, int]:
+        generator = Convinced()
+        meter = BudgetMeter(Budget(candidates=20), lambda: 0.0)
+        options = replace(APRMCTS, batch=2, branch=None, plausible_wanted=None, patience=9)
+        options = replace(options, widening=Widening.PROGRESSIVE, agreement=agreement)
+        referee = Referee(rule)
+        result = search(CONTEXT, generator, referee, TestReward(), options, meter, seed=0)
+        return result.stopped, len({n.parent for n in result.tree.nodes[1:]})
+
+    assert stopped_after(None)[0] is StopReason.BUDGET
+    assert stopped_after(1) == (StopReason.AGREEMENT, 2)  # 2 nodes for edit 7, 1 for edit 21
+    assert stopped_after(3) == (StopReason.AGREEMENT, 4)
+
+
+def test_a_round_takes_no_more_than_its_share_of_what_is_left() -> None:
+    rounds: list[int] = []
+
+    def observe(step: SearchStep) -> bool:
+        rounds.append(len(step.added))
+        return True
+
+    options = replace(RANKED, batch=1, parallel=8, round_share=0.25, max_depth=1)
+    run_search(200, lambda edits: NOTHING_GAINED, options, 40, observer=observe)
+    assert rounds[0] == 1  # the root's own notice
+    assert rounds[1:6] == [8, 8, 6, 4, 3]  # 40, 32, 24, 18, 14 left
+    assert sum(rounds) == 41
 
 
 # --- where the search goes

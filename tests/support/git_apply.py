@@ -29,10 +29,15 @@ def ours(case: Case) -> Result:
     return {path: entry for path, entry in after.items() if entry is not None}
 
 
+class NoReferenceError(Exception):
+    """git had no memory for a size that a diff claims; on a larger machine it goes on reading."""
+
+
 class GitApply:
     """Runs `git apply` in one folder, which is emptied before each case."""
 
     def __init__(self, folder: Path) -> None:
+        self.out_of_memory = 0
         self._folder = folder / "tree"
         self._command = [shutil.which("git") or "git", "apply", "--whitespace=nowarn", "-"]
         self._environment = {
@@ -44,6 +49,7 @@ class GitApply:
         }
 
     def __call__(self, case: Case) -> Result:
+        """Raises NoReferenceError when git does not get to an answer."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir()
         for path, entry in case.tree.items():
@@ -54,10 +60,13 @@ class GitApply:
             env=self._environment,
             input=case.diff,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             timeout=TIMEOUT_S,
             check=False,
         )
+        if done.returncode and b"fatal: Out of memory" in done.stderr:
+            self.out_of_memory += 1
+            raise NoReferenceError
         return read_tree(self._folder) if done.returncode == 0 else None
 
 
@@ -106,8 +115,11 @@ def without_empty_folders(case: Case, tree: Result) -> Result:
 
 
 def compare(case: Case, git: Callable[[Case], Result]) -> str | None:
-    """How the two disagree about the case; None when they agree."""
-    mine, reference = (without_empty_folders(case, apply(case)) for apply in (ours, git))
+    """How the two disagree about the case; None when they agree or git does not answer."""
+    try:
+        mine, reference = (without_empty_folders(case, apply(case)) for apply in (ours, git))
+    except NoReferenceError:
+        return None
     if mine == reference:
         return None
     if mine is None:

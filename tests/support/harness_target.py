@@ -13,6 +13,9 @@ from apr.core.report import Execution, TestOutcome
 from validation.runners.base import Guard, RunLimits, TestSession
 from validation.runners.python import PythonRunner
 
+NO_PLUGINS = (("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"),)
+"""Those of the interpreter that runs these tests are no part of a subject, and take long."""
+
 LIMITS = RunLimits(test_s=5.0, total_s=60.0)
 FAULTY = "def double(x):\n    return x + x + 1\n"
 RIGHT = "def double(x):\n    return x + x\n"

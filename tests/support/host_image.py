@@ -69,12 +69,12 @@ def _add_python(archive: tarfile.TarFile) -> list[Path]:
     place = PurePosixPath("usr", standard.relative_to(sys.base_prefix))
     archive.add(standard, str(place), filter=_without_unneeded)
     packages = site.getsitepackages(["/usr"])[0].lstrip("/")
-    for file, path in _distribution_files(DISTRIBUTIONS):
+    for file, path in distribution_files(DISTRIBUTIONS):
         archive.add(path, f"{packages}/{file}", filter=_plain)
     return [program, *standard.glob("lib-dynload/*.so")]
 
 
-def _distribution_files(names: Iterable[str]) -> Iterator[tuple[str, Path]]:
+def distribution_files(names: Iterable[str]) -> Iterator[tuple[str, Path]]:
     """The files of installed distributions and of what they require, by relative path."""
     pending, seen = list(names), set()
     while pending:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from apr.core.bug import Bug, RunnerKind, TestCommand
 from apr.core.ports import Sandbox
+from support.harness_target import NO_PLUGINS
 from validation.baseline import Reproduction, reproduce
 from validation.runners.base import RunLimits
 from validation.runners.detect import make_runner
@@ -49,8 +51,9 @@ MakeSubject = Callable[..., Subject]
 
 
 @pytest.fixture(scope="module")
-def make_subject(tmp_path_factory: pytest.TempPathFactory) -> MakeSubject:
+def make_subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeSubject]:
     """`make_subject({path: text}, kind=…, argv=…)`, each in a folder of its own."""
+    stack = ExitStack()
 
     def make(
         files: Mapping[str, str],
@@ -59,6 +62,10 @@ def make_subject(tmp_path_factory: pytest.TempPathFactory) -> MakeSubject:
         junit: tuple[str, ...] = (),
     ) -> Subject:
         folder = tmp_path_factory.mktemp("subject")
-        return Subject(folder, files, TestCommand(kind, argv, sys.executable, junit))
+        command = TestCommand(kind, argv, sys.executable, junit, NO_PLUGINS)
+        subject = Subject(folder, files, command)
+        stack.enter_context(closing(subject.sandbox))
+        return subject
 
-    return make
+    with stack:
+        yield make

@@ -23,6 +23,7 @@ from apr.core.report import Stage, ValidationReport, Verdict
 from apr.repair import Confirming, measure_oracle, open_validator
 from apr.settings import RunSettings
 from apr.subject import PreparedSubject, prepare_subject
+from support.harness_target import NO_PLUGINS
 from support.hostile import witnesses
 from support.hostile.cases import (
     RUNNERS_OF_THEIR_OWN,
@@ -233,7 +234,7 @@ class Arena:
 
     def _command(self, kind: str) -> TestCommand:
         python = "/usr/bin/python3" if self.backend == "docker" else sys.executable
-        environment = ((TOKEN_VARIABLE, self.token),)
+        environment = (*NO_PLUGINS, (TOKEN_VARIABLE, self.token))
         if kind == "pytest":
             return TestCommand(RunnerKind.PYTEST, (), python, (), environment)
         if kind == "unittest":

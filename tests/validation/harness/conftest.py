@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
 
 import pytest
 
 from apr.core.bug import RunnerKind, TestCommand
 from support.harness_target import (
+    NO_PLUGINS,
     PYTEST_FILES,
     PYTEST_TRIGGERS,
     UNITTEST_FILES,
@@ -29,8 +31,9 @@ from validation.sandbox.select import SandboxName, open_sandbox
 @pytest.fixture(scope="module")
 def make_target(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> MakeTarget:
+) -> Iterator[MakeTarget]:
     """`make_target(files, kind=…, sandbox=…)`, each in a folder of its own."""
+    stack = ExitStack()
 
     def make(
         files: Mapping[str, str] = PYTEST_FILES,
@@ -49,11 +52,12 @@ def make_target(
         else:
             readable = (*python_readable_paths(python), *readable)
         policy = SandboxPolicy(readable_paths=readable, mount_at=mount)
-        command = TestCommand(kind, (), python, environment=environment)
-        runner = PythonRunner(command, open_sandbox(sandbox, policy, image))
-        return Target(folder, files, runner, triggers)
+        command = TestCommand(kind, (), python, environment=(*NO_PLUGINS, *environment))
+        opened = stack.enter_context(closing(open_sandbox(sandbox, policy, image)))
+        return Target(folder, files, PythonRunner(command, opened), triggers)
 
-    return make
+    with stack:
+        yield make
 
 
 @pytest.fixture(scope="module")

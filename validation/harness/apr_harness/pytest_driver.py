@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import unittest
 from typing import Any
 
@@ -221,13 +222,19 @@ def options() -> list[str]:
     """Options that keep pytest quiet, complete and in one process, whatever the project's ini."""
     neutral = ["--rootdir=.", "-q", "--capture=no", "--maxfail=0", "-p", "no:cacheprovider"]
     neutral += ["--continue-on-collection-errors"]
-    if importlib.util.find_spec("xdist"):
+    if _loads("xdist"):
         neutral += ["-n0"]
-    if importlib.util.find_spec("pytest_cov"):
+    if _loads("pytest_cov"):
         neutral += ["--no-cov"]
-    if importlib.util.find_spec("pytest_randomly"):
+    if _loads("pytest_randomly"):
         neutral += ["-p", "no:randomly"]
     return neutral
+
+
+def _loads(plugin: str) -> bool:
+    """Whether pytest will load this plugin by itself; if not, its options are unknown."""
+    is_off = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    return not is_off and importlib.util.find_spec(plugin) is not None
 
 
 def run(config: dict[str, Any], recorder: Recorder, point: ForkPoint | None) -> int:
