@@ -17,7 +17,7 @@ from apr.core.tree import ROOT, SearchNode, SearchTree
 WIDTH, GAP_X, GAP_Y, MARGIN = 270, 60, 12, 24
 LINE, PADDING, HEADER = 15, 7, 58
 FOLDED = 22  # the height of a line that says what is folded away
-CHARACTERS = 37  # that fit into a box, at 7 pixels each
+CHARACTERS = 33  # that fit into a box, at 7.3 pixels each in bold
 MAX_TOOLTIP = 2000
 COLOURS = {
     Verdict.PLAUSIBLE: "#1a7f37",
@@ -123,8 +123,19 @@ def _folded_height(branch: Branch) -> float:
 
 
 def _lines(node: SearchNode) -> list[str]:
-    parts = (f"{node.id} {node_name(node)}", outcome(node), statistics(node), cost(node))
+    name = f"{node.id} {one_line(node.origin)}" if node.id != ROOT else f"{ROOT} (no change)"
+    parts = (name, _outcome_where(node), statistics(node), cost(node))
     return [shorten(part, CHARACTERS) for part in parts if part]
+
+
+def _outcome_where(node: SearchNode) -> str:
+    """The outcome, and the file and line as far as there is room: the tooltip has them whole."""
+    known = outcome(node)
+    if not node.patch.hunks:
+        return known
+    last = node.patch.hunks[-1]
+    where = one_line(f"{last.path.rpartition('/')[2]}:{last.first}")
+    return f"{known}  {shorten(where, max(8, CHARACTERS - len(known) - 2))}"
 
 
 def _header(run: RepairRun, tree: SearchTree) -> Iterator[str]:
