@@ -82,7 +82,11 @@ def ask(bug: Bug, client: Recorder, prompts: PromptSettings, n: int, seed: int) 
     with prepare_subject(bug, SETTINGS) as subject:
         oracle = measure_oracle(bug, subject, SETTINGS, silent)
         context = RepairContext(
-            bug, subject.sources, oracle.locations, oracle.baseline.failing, subject.test_sources,
+            bug,
+            subject.sources,
+            oracle.locations,
+            oracle.baseline.failing,
+            subject.test_sources,
             seed,
         )
         generator = PromptGenerator(client, prompts)

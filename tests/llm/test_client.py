@@ -98,8 +98,24 @@ def test_a_text_is_continued_through_the_completions_endpoint() -> None:
         Reply(body=b" " * 2_000_000 + b"{}"),
         Reply(body=b"{" + b" " * 400, trickle_s=0.3),
     ],
-    ids=["500", "503", "429", "cut", "garbage", "html", "empty", "lacking", "list"]
-    + ["parts", "null", "late", "reset before", "reset within", "huge", "trickle"],
+    ids=[
+        "500",
+        "503",
+        "429",
+        "cut",
+        "garbage",
+        "html",
+        "empty",
+        "lacking",
+        "list",
+        "parts",
+        "null",
+        "late",
+        "before",
+        "within",
+        "huge",
+        "trickle",
+    ],
 )
 def test_a_passing_fault_is_outlived(fault: Reply) -> None:
     def script(number: int, request: dict[str, Any]) -> Reply:
