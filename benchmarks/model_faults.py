@@ -21,14 +21,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from apr.core.errors import BudgetExhaustedError  # noqa: E402
-from apr.core.model import Message, ModelReply, ModelRequest, Role, Sampling  # noqa: E402
+from apr.core.model import ModelReply  # noqa: E402
 from apr.core.run import Budget, Usage  # noqa: E402
 from apr.llm.client import OpenAIClient  # noqa: E402
 from apr.llm.endpoint import Endpoint  # noqa: E402
 from apr.llm.prices import Price  # noqa: E402
 from apr.llm.retry import RetryPolicy  # noqa: E402
 from apr.search.budget import BudgetMeter  # noqa: E402
-from support.model_storm import LOST, Storm  # noqa: E402
+from support.model_storm import LOST, Storm, lost_attempts, misread, question  # noqa: E402
 from support.openai_server import serving  # noqa: E402
 
 RETRY = RetryPolicy(attempts=40, first_s=0.01, longest_s=0.1)
@@ -45,10 +45,6 @@ class Trial:
     storm: Storm
     sent: int
     seconds: float
-
-
-def question(number: int) -> ModelRequest:
-    return ModelRequest((Message(Role.USER, f"q{number}"),), Sampling(max_tokens=24))
 
 
 def run(name: str, options: argparse.Namespace, budget: Budget, *, is_stream: bool) -> Trial:
@@ -91,17 +87,17 @@ def broken_promises(trial: Trial, requests: int, budget: Budget) -> list[str]:
     """Sentences about what did not hold; none when all is well."""
     storm, used = trial.storm, trial.used
     found = []
-    wrong = [n for n, r in trial.replies.items() if not r.answers[0].text.startswith(f"echo q{n} ")]
-    if wrong:
-        found.append(f"{len(wrong)} replies belong to other questions")
-    if sum(reply.usage.total for reply in trial.replies.values()) != storm.told.tokens:
-        found.append("the tokens of the replies are not those that the server told")
-    if used.calls != trial.sent:
-        found.append(f"{trial.sent} requests were sent, {used.calls} counted")
+    if wrong := misread(trial.replies):
+        found.append(f"{len(wrong)} replies are another question's, or counted wrongly")
+    lost, rest = lost_attempts(used, trial.replies)
+    if rest or lost < sum(storm.faults[kind] for kind in LOST):
+        found.append("some tokens are not accounted for")
+    if used.calls < trial.sent:
+        found.append(f"{trial.sent} requests came, {used.calls} were counted")
     if used.tokens < storm.charged.tokens or used.cost_usd < storm.charged.cost_usd:
         found.append("the server has charged more than was counted")
     caps: list[tuple[str, Any, Any]] = [
-        ("calls", budget.calls, trial.sent),
+        ("calls", budget.calls, max(used.calls, trial.sent)),
         ("tokens", budget.tokens, max(used.tokens, storm.charged.tokens)),
         ("dollars", budget.cost_usd, max(used.cost_usd, storm.charged.cost_usd)),
     ]
@@ -114,12 +110,12 @@ def broken_promises(trial: Trial, requests: int, budget: Budget) -> list[str]:
 
 def report(trial: Trial, broken: list[str]) -> None:
     storm, used = trial.storm, trial.used
-    lost = sum(storm.faults[kind] for kind in LOST)
+    lost, _ = lost_attempts(used, trial.replies)
+    told = sum(reply.usage.total for reply in trial.replies.values())
     print(
-        f"| {trial.name} | {len(trial.replies):,} | {trial.sent:,} | {lost:,} |"
-        f" {storm.told.tokens:,} | {storm.charged.tokens:,} | {used.tokens:,} |"
-        f" {storm.charged.cost_usd:.4f} | {used.cost_usd:.4f} | {trial.seconds:.0f} s |"
-        f" {'; '.join(broken) or 'yes'} |",
+        f"| {trial.name} | {len(trial.replies):,} | {trial.sent:,} | {lost:,} | {told:,} |"
+        f" {storm.charged.tokens:,} | {used.tokens:,} | {storm.charged.cost_usd:.4f} |"
+        f" {used.cost_usd:.4f} | {trial.seconds:.0f} s | {'; '.join(broken) or 'yes'} |",
         flush=True,
     )
 
@@ -132,7 +128,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(
-        "| trial | replies | requests sent | replies lost | tokens told | tokens charged |"
+        "| trial | replies | requests | replies lost | tokens read | tokens charged |"
         " tokens counted | $ charged | $ counted | time | all promises held |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|---|")

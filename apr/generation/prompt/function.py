@@ -115,11 +115,12 @@ def _extract_method(written: list[str], path: str, name: str) -> list[str] | Non
 
 
 def _missing_imports(written: list[str], lines: list[str]) -> list[str]:
-    """One-line imports at the top of the block that the file has nowhere."""
+    """One-line imports of the block that the file has nowhere; those that do not parse are left."""
     known = {line.strip() for line in lines}
     offered = (line.rstrip() for line in written if line.startswith(IMPORTS))
     new = (line for line in offered if line not in known)
-    return list(dict.fromkeys(line for line in new if "(" not in line and "__future__" not in line))
+    fit = (line for line in new if "__future__" not in line and _syntax_error(line) is None)
+    return list(dict.fromkeys(fit))
 
 
 def _first_import(lines: list[str]) -> int:
