@@ -28,7 +28,7 @@ from apr.llm.endpoint import Endpoint  # noqa: E402
 from apr.llm.prices import Price  # noqa: E402
 from apr.llm.retry import RetryPolicy  # noqa: E402
 from apr.search.budget import BudgetMeter  # noqa: E402
-from support.model_storm import LOST, Storm, lost_attempts, misread, question  # noqa: E402
+from support.model_storm import NEVER_READ, Storm, lost_attempts, misread, question  # noqa: E402
 from support.openai_server import serving  # noqa: E402
 
 RETRY = RetryPolicy(attempts=40, first_s=0.01, longest_s=0.1)
@@ -90,7 +90,7 @@ def broken_promises(trial: Trial, requests: int, budget: Budget) -> list[str]:
     if wrong := misread(trial.replies):
         found.append(f"{len(wrong)} replies are another question's, or counted wrongly")
     lost, rest = lost_attempts(used, trial.replies)
-    if rest or lost < sum(storm.faults[kind] for kind in LOST):
+    if rest or lost < sum(storm.faults[kind] for kind in NEVER_READ):
         found.append("some tokens are not accounted for")
     if used.calls < trial.sent:
         found.append(f"{trial.sent} requests came, {used.calls} were counted")

@@ -258,6 +258,25 @@ def test_a_server_that_gives_one_answer_at_a_time_is_asked_for_the_rest() -> Non
     assert reply.usage.total == purse.usage.tokens == 3 * (3 + 2)
 
 
+def test_a_server_that_counts_one_of_several_answers_is_asked_one_by_one() -> None:
+    def forgetful(_: int, request: dict[str, Any]) -> Reply:
+        reply = answer(request, "return result or None")
+        counted = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
+        return Reply(body={**reply.body, "usage": counted})
+
+    purse = meter()
+    with serving(forgetful) as server, client(server.base_url, purse) as model:
+        [first] = model.complete([chat(n=4, seed=1)])
+        before = purse.usage.tokens
+        [second] = model.complete([chat(n=4, seed=9)])
+    assert len(first.answers) == len(second.answers) == 4
+    assert first.usage.is_estimate
+    assert before == 13 + 2 * 64 + 4 * 16, "what was not counted costs all that was reserved"
+    assert second.usage.total == purse.usage.tokens - before == 4 * 7
+    assert [request.get("n", 1) for request in server.requests] == [4, 1, 1, 1, 1]
+    assert {request["seed"] for request in server.requests} == {1, 9, 10, 11, 12}
+
+
 USAGES = [
     ({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}, 5),
     ({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 30}, 30),

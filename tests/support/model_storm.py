@@ -20,7 +20,10 @@ FREE_FAULTS = ("429", "429 later", "500", "503")
 """Turned away: whoever counts fairly charges nothing for these."""
 
 LOST = ("garbage", "html", "no choices", "cut", "reset", "reset before", "late", "trickle", "huge")
-"""Made and charged for, but never read."""
+"""Made and charged for, but not read."""
+
+NEVER_READ = tuple(kind for kind in LOST if kind != "late")
+"""A client that is late itself may still find a late reply."""
 
 
 @dataclass
