@@ -25,14 +25,16 @@ def written(engine: Engine, **sampling: object) -> Sequence:
     return sequence
 
 
+@pytest.mark.parametrize("is_pipelined", [False, True])
 @pytest.mark.parametrize("slots", [3, 32])
 def test_a_text_is_the_same_alone_and_in_any_batch(
-    decoder: Decoder, checkpoint: Checkpoint, slots: int
+    decoder: Decoder, checkpoint: Checkpoint, slots: int, is_pipelined: bool
 ) -> None:
     sequences = draw_sequences(Random(slots), 40, decoder.shape.vocabulary, most=16)
     alone = write_plainly(make(decoder, checkpoint, 1), sequences)
     order = Random(1).sample(sequences, len(sequences))
-    make(decoder, checkpoint, slots).run(order)
+    vocabulary = checkpoint.vocabulary
+    Engine(decoder, vocabulary, slots, 128, is_pipelined=is_pipelined).run(order)
     assert [sequence.tokens for sequence in sequences] == alone
 
 
