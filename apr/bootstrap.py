@@ -69,7 +69,8 @@ def open_proposer(
         client = CachingClient(asked, replies, chosen.base_url or "")
         generator = PromptGenerator(client, make_prompt_settings(chosen))
         judge = ModelJudge(client, context, generator.answers)
-        yield Proposer(generator, MixedReward(tests, judge, chosen.judge_weight))
+        reward = MixedReward(tests, judge, chosen.judge_weight, chosen.judge_bounded)
+        yield Proposer(generator, reward)
 
 
 def make_template_generator() -> Generator:
