@@ -167,11 +167,11 @@ def parallel(measure: Measure, seeds: int) -> Iterator[str]:
         "UCT": SEARCHES["UCT, progressive, C 0.1, k 1"],
     }
     kinds = [
-        ("adaptive", "1/8 a round", {"round_share": 0.125}),
-        ("adaptive", "1/4 a round", {"round_share": 0.25}),
+        ("adaptive", "1/12 of what is left", {}),
+        ("adaptive", "1/4 of what is left", {"round_share": 0.25}),
         ("adaptive", "always 8", {"round_share": 1.0}),
-        ("UCT", "1/8 a round, watched visits", {"round_share": 0.125}),
-        ("UCT", "1/8 a round, virtual loss 1", {"round_share": 0.125, "virtual_loss": 1.0}),
+        ("UCT", "1/12, watched visits", {}),
+        ("UCT", "1/12, virtual loss 1", {"virtual_loss": 1.0}),
     ]
     rows = []
     for budget in (32, 64, 128):
