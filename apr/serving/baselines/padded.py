@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import DynamicCache
 
-Tensor = torch.Tensor
 PAD = 0  # its value never matters: it is masked
 
 
