@@ -18,12 +18,11 @@ import argparse
 import json
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from support import seeded_model  # noqa: E402
-from support.e2e import BUGS, Apr  # noqa: E402
+from support.e2e import BUGS, Apr, nodes_saved, tree_of  # noqa: E402
 from support.openai_server import Server, serving  # noqa: E402
 from validation.temporary import temporary_folder  # noqa: E402
 
@@ -198,8 +197,7 @@ def finished(apr: Apr, *words: object) -> dict[str, Any]:
 
 def load_tree(apr: Apr) -> list[dict[str, Any]]:
     """The nodes without what may differ: who was paid for a lost reply."""
-    nodes = json.loads(apr("tree", "last", "--format", "json").stdout)["nodes"]
-    return [{key: value for key, value in n.items() if key not in COSTS} for n in nodes]
+    return tree_of(apr, leave_out=COSTS)
 
 
 def has_run(apr: Apr) -> bool:
@@ -208,13 +206,7 @@ def has_run(apr: Apr) -> bool:
 
 
 def count_nodes(apr: Apr) -> int:
-    """The nodes in the database, which may be in use or not yet there."""
-    try:
-        path = Path(apr.environment["APR_DATA_DIR"]) / "apr.db"
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as database:
-            return int(database.execute("select count(*) from nodes").fetchone()[0])
-    except sqlite3.Error:
-        return 0
+    return nodes_saved(Path(apr.environment["APR_DATA_DIR"]))
 
 
 def say(kind: Kind, number: int, trial: Trial) -> None:
