@@ -82,7 +82,11 @@ def ask(bug: Bug, client: Recorder, prompts: PromptSettings, n: int, seed: int) 
     with prepare_subject(bug, SETTINGS) as subject:
         oracle = measure_oracle(bug, subject, SETTINGS, silent)
         context = RepairContext(
-            bug, subject.sources, oracle.locations, oracle.baseline.failing, subject.test_sources,
+            bug,
+            subject.sources,
+            oracle.locations,
+            oracle.baseline.failing,
+            subject.test_sources,
             seed,
         )
         generator = PromptGenerator(client, prompts)
@@ -101,12 +105,13 @@ def tally(
     plausible = sum(report.is_plausible for report in reports)
     replies = [reply for _, reply in client.exchanges]
     answers = sum(len(reply.answers) for reply in replies)
+    bad = sum(generator.rejected.values())
     corrections = max(0, answers - n)
     return Tally(
         bugs=1,
         answers=n,
-        first_time=n - corrections,
-        usable=answers - sum(generator.rejected.values()),
+        first_time=n - (corrections or bad),
+        usable=answers - bad,
         distinct=len(found),
         plausible=plausible,
         mended=int(plausible > 0),

@@ -126,7 +126,9 @@ class ModelOptions(SearchOptions):
     ] = None
     reply_timeout: Annotated[
         float,
-        _option("--reply-timeout", "Seconds that the endpoint may be silent.", metavar="S", min=0.1),
+        _option(
+            "--reply-timeout", "Seconds that the endpoint may be silent.", metavar="S", min=0.1
+        ),
     ] = 300.0
     stream: Annotated[
         bool, _option("--stream", "Have answers streamed, so that a stall is noticed early.")

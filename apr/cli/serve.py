@@ -137,13 +137,14 @@ def serve(
     if not model.exists():
         raise BadInputError(f"there is no model at {one_line(model)}")
     try:
-        from apr.serving.http.app import Policy, create_app
         from apr.serving.http.run import listen, run_app
+
+        listener = listen(host, port)
+        from apr.serving.http.app import Policy, create_app
         from apr.serving.http.service import Service
         from apr.serving.loading import Placement, load_engine
     except ModuleNotFoundError as error:
         raise EnvironmentUnusableError(MISSING.format(name=error.name)) from None
-    listener = listen(host, port)
     placement = Placement(device.value, dtype.value, slots, max_length, speculation)
     loaded = load_engine(model, placement)
     policy = Policy(
@@ -152,7 +153,7 @@ def serve(
     app = create_app(
         Service(loaded.engine, loaded.slots + queue), loaded.checkpoint.vocabulary, policy
     )
-    width = f"{loaded.slots} slots of {loaded.length} tokens on {loaded.device.type}"
+    width = f"{loaded.slots} slots of {loaded.length} tokens on {loaded.decoder.device.type}"
 
     def tell(address: str) -> None:
         complain(f"serving {policy.model} at {address} ({width})")

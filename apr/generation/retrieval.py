@@ -16,10 +16,62 @@ K1 = 1.2  # how soon more of one word stops to count
 B = 0.75  # how much a long line is held against it
 MAX_LINE = 300  # characters; what is longer was not written by hand
 _KEYWORDS = frozenset(
-    "and as assert break case char class const continue def del do double elif else except false"
-    " final finally float for from function if import in int is lambda let long new none not null"
-    " or pass private public raise return self static string switch this throw true try var void"
-    " while with yield".split()
+    [
+        "and",
+        "as",
+        "assert",
+        "break",
+        "case",
+        "char",
+        "class",
+        "const",
+        "continue",
+        "def",
+        "del",
+        "do",
+        "double",
+        "elif",
+        "else",
+        "except",
+        "false",
+        "final",
+        "finally",
+        "float",
+        "for",
+        "from",
+        "function",
+        "if",
+        "import",
+        "in",
+        "int",
+        "is",
+        "lambda",
+        "let",
+        "long",
+        "new",
+        "none",
+        "not",
+        "null",
+        "or",
+        "pass",
+        "private",
+        "public",
+        "raise",
+        "return",
+        "self",
+        "static",
+        "string",
+        "switch",
+        "this",
+        "throw",
+        "true",
+        "try",
+        "var",
+        "void",
+        "while",
+        "with",
+        "yield",
+    ]
 )
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")

@@ -49,9 +49,7 @@ class CachingClient:
         self.asked += len(keys)
         self.answered += sum(key in replies for key in keys)
         missing = {
-            key: request
-            for key, request in zip(keys, requests, strict=True)
-            if key not in replies
+            key: request for key, request in zip(keys, requests, strict=True) if key not in replies
         }
         replies |= self._ask(missing, has_others=bool(replies))
         if arrived is not None:

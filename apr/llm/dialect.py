@@ -21,6 +21,14 @@ class Dialect:
         self._refused: set[str] = set()
         self._length = LENGTH
 
+    def refuse(self, name: str) -> None:
+        """Do not send this option again."""
+        self._refused.add(name)
+
+    def takes(self, name: str) -> bool:
+        """Whether the option has not been refused yet."""
+        return name not in self._refused
+
     def translate(self, options: dict[str, Any]) -> dict[str, Any]:
         """The options that this endpoint is known or hoped to take, under its names."""
         kept = {name: value for name, value in options.items() if name not in self._refused}

@@ -9,6 +9,7 @@ from typing import Any
 from apr.core.model import Answer, ModelRequest, TokenUsage
 
 BYTES_PER_TOKEN = 3.5  # of code, for servers that do not count
+MOST_BYTES_PER_TOKEN = 6.0  # no text as long as several answers has more on average
 
 
 def read_answers(raw: Any) -> tuple[Answer, ...]:
@@ -52,6 +53,12 @@ def read_usage(raw: Any) -> TokenUsage | None:
 def _count(counted: Any, name: str) -> int | None:
     value = getattr(counted, name, None)
     return value if type(value) is int and value >= 0 else None
+
+
+def is_undercounted(usage: TokenUsage, answers: Sequence[Answer]) -> bool:
+    """Whether several answers are too long for the count: some servers count only one of them."""
+    written = sum(len(answer.text.encode("utf-8", "replace")) for answer in answers)
+    return len(answers) > 1 and written > MOST_BYTES_PER_TOKEN * usage.completion
 
 
 def estimate_usage(request: ModelRequest, answers: Sequence[Answer]) -> TokenUsage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from dataclasses import replace
 from typing import Any
@@ -22,7 +23,7 @@ from apr.llm.faults import (
 )
 from apr.llm.limits import Throttle
 from apr.llm.prices import FREE
-from apr.llm.reading import estimate_usage, read_answers, read_usage
+from apr.llm.reading import estimate_usage, is_undercounted, read_answers, read_usage
 from apr.llm.stream import assemble
 
 TEMPLATE_TOKENS = 64  # what a chat template may add, and as much again for each message
@@ -66,14 +67,28 @@ class Session:
         Raises:
             BudgetExhaustedError, ModelError, PromptTooLongError, ModelRefusedError
         """
+        n = request.sampling.n
+        if n > 1 and not self._dialect.takes("n"):
+            return await self._ask_singly(request)
         reply = await self._reply(request)
-        while (missing := request.sampling.n - len(reply.answers)) > 0:
+        while (missing := n - len(reply.answers)) > 0:
             try:
-                more = await self._reply(_remaining(request, missing))
+                more = await self._reply(_some(request, n - missing, missing))
             except BudgetExhaustedError:
                 break
             reply = _joined(reply, more)
         return reply
+
+    async def _ask_singly(self, request: ModelRequest) -> ModelReply:
+        """The answers of as many requests, side by side."""
+        singles = [_some(request, number, 1) for number in range(request.sampling.n)]
+        ended = await asyncio.gather(*map(self._reply, singles), return_exceptions=True)
+        errors = [result for result in ended if isinstance(result, BaseException)]
+        replies = [result for result in ended if not isinstance(result, BaseException)]
+        grave = [error for error in errors if not isinstance(error, BudgetExhaustedError)]
+        if grave or not replies:
+            raise (grave or errors)[0]
+        return functools.reduce(_joined, replies)
 
     async def _reply(self, request: ModelRequest) -> ModelReply:
         """One reply, after as many attempts as the endpoint's policy allows."""
@@ -161,7 +176,11 @@ class Session:
             # The SDK trips over what is no object where one should be.
             raise FailedAttemptError(f"the reply makes no sense: {error}") from None
         self._is_known = True
-        usage = read_usage(raw) or estimate_usage(request, answers)
+        usage = read_usage(raw)
+        if usage is not None and is_undercounted(usage, answers):
+            self._dialect.refuse("n")  # one by one they are counted rightly
+            usage = None
+        usage = usage or estimate_usage(request, answers)
         return ModelReply(answers, usage, self._price.of(usage))
 
     async def _call(self, request: ModelRequest, options: dict[str, Any]) -> Any:
@@ -207,12 +226,11 @@ def _charged(charge: Charge, bound: Usage) -> Usage:
     return amounts[charge]
 
 
-def _remaining(request: ModelRequest, missing: int) -> ModelRequest:
-    """The request for the answers that a server has not given, which must be others."""
+def _some(request: ModelRequest, done: int, n: int) -> ModelRequest:
+    """The request for `n` answers after the first `done`, which must be others."""
     sampling = request.sampling
-    done = sampling.n - missing
     seed = None if sampling.seed is None else (sampling.seed + done) % (1 << 31)
-    return replace(request, sampling=replace(sampling, n=missing, seed=seed))
+    return replace(request, sampling=replace(sampling, n=n, seed=seed))
 
 
 def _joined(first: ModelReply, second: ModelReply) -> ModelReply:

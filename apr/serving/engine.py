@@ -29,6 +29,21 @@ SPANS = (256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576
 NO_DRAFTS = Plan(1, {})
 
 
+@dataclass(slots=True)
+class Tally:
+    """What an engine has done since it began, and how many wait and sit right now."""
+
+    slots: int
+    taken: int = 0
+    waiting: int = 0
+    steps: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    tokens: int = 0
+    drafted: int = 0
+    accepted: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """A step under way: who sits in its rows, what was guessed, and what it will have written."""
@@ -58,9 +73,16 @@ class Engine:
         slots: int,
         length: int,
         drafts: Drafts | None = None,
+        *,
+        is_pipelined: bool | None = None,
     ) -> None:
-        """`length`: the most tokens a sequence can have, its prompt included."""
+        """`length`: the most tokens a sequence can have, its prompt included.
+
+        `is_pipelined`: whether a step may begin before the last one is read, in shapes of which
+        there are few; None: on a GPU.
+        """
         self.length = length
+        self.tally = Tally(slots)
         self._ends = frozenset(vocabulary.ends)
         unnamed = decoder.shape.vocabulary - len(vocabulary.pieces)
         self._pieces = [*vocabulary.pieces, *[b""] * unnamed]
@@ -74,7 +96,8 @@ class Engine:
         self._waiting: deque[Sequence] = deque()
         self._pending: Launch | None = None
         self._settled_at = 0.0
-        self._is_pipelined = decoder.device.type == "cuda"
+        on_gpu = decoder.device.type == "cuda"
+        self._is_pipelined = on_gpu if is_pipelined is None else is_pipelined
 
     @property
     def is_idle(self) -> bool:
@@ -114,16 +137,23 @@ class Engine:
         self._seating.close_ranks(
             self._row_bucket(seated + min(len(self._waiting), self._seating.free))
         )
-        admitted = self._seating.admit(self._waiting)
-        if self._drafts is not None:
-            for sequence in admitted:
-                self._drafts.begin(sequence)
+        admitted = self._admit()
         launch = self._launch(not admitted) if self._seating.seats else None
         events += self._settle_pending()
         self._pending = launch
         if not self._is_pipelined:
             events += self._settle_pending()
         return events
+
+    def _admit(self) -> list[Sequence]:
+        admitted = self._seating.admit(self._waiting)
+        for sequence in admitted:
+            self.tally.prompt_tokens += len(sequence.prompt)
+            self.tally.cached_tokens += sequence.cached_tokens
+            if self._drafts is not None:
+                self._drafts.begin(sequence)
+        self.tally.waiting, self.tally.taken = len(self._waiting), len(self._seating.seats)
+        return admitted
 
     def _is_promising(self) -> bool:
         seats = self._seating.seats
@@ -151,7 +181,7 @@ class Engine:
         written = self._steps.run(shape)
         is_typical = is_typical and recorded == self._steps.recorded
         is_ready = None
-        if self._is_pipelined:
+        if written.is_cuda:
             written, is_ready = _fetch(written)
         return Launch(tuple(seats.items()), plan, shape, written, is_ready, is_typical)
 
@@ -197,6 +227,7 @@ class Engine:
             shape = launch.shape
             self._drafts.measured(shape.rows, shape.width, now - self._settled_at)
         self._settled_at = now
+        self.tally.steps += 1
 
     def _append(self, sequence: Sequence, tokens: list[int], drafted: int) -> Event:
         """Add tokens up to where the sequence ends."""
@@ -209,8 +240,12 @@ class Engine:
                 sequence.finish = Finish.LENGTH
             if sequence.finish is not None:
                 break
+        accepted = min(len(tokens) - 1, len(sequence.tokens) - before)
         sequence.drafted += drafted
-        sequence.accepted += min(len(tokens) - 1, len(sequence.tokens) - before)
+        sequence.accepted += accepted
+        self.tally.tokens += len(sequence.tokens) - before
+        self.tally.drafted += drafted
+        self.tally.accepted += accepted
         if self._drafts is not None:
             self._drafts.learn(sequence, sequence.tokens[before:], drafted)
         text = ""

@@ -13,8 +13,10 @@ from apr.serving.drafts.desk import Desk
 from apr.serving.drafts.pace import Pace
 from apr.serving.engine import Engine
 from apr.serving.network import Decoder
+from apr.serving.seating import PREFILL_CHUNK
 from apr.serving.slots import slot_bytes
 from apr.serving.weights.checkpoint import Checkpoint, open_checkpoint
+from apr.serving.weights.vocabulary import Vocabulary
 
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 DEFAULT_SLOTS = {"cuda": 128, "cpu": 8}
@@ -25,6 +27,7 @@ WIDTHS = (1, 2, 4, 8, 16, 32)  # of steps, in tokens of a row; each is a shape t
 # Tokens a step may work on before it takes notably longer: a GPU computes many while it reads the
 # weights, a processor hardly any.
 BUDGETS = {"cuda": 256, "cpu": 32}
+MASK_BYTES = 8  # of a prompt's piece: what its tokens see, as truth values and as numbers
 MIB = 1024 * 1024
 
 
@@ -44,11 +47,10 @@ class Loaded:
     """An engine and what it was made of."""
 
     checkpoint: Checkpoint
+    decoder: Decoder
     engine: Engine
     slots: int
     length: int
-    device: torch.device
-    dtype: torch.dtype
 
 
 def load_engine(path: Path, placement: Placement) -> Loaded:
@@ -71,9 +73,16 @@ def load_engine(path: Path, placement: Placement) -> Loaded:
     with torch.inference_mode():
         decoder = Decoder(checkpoint, device, dtype, length)
     slots = choose_slots(decoder, length, placement.slots)
-    drafts = Desk(Pace(WIDTHS, BUDGETS[device.type])) if placement.is_speculative else None
-    engine = Engine(decoder, checkpoint.vocabulary, slots, length, drafts)
-    return Loaded(checkpoint, engine, slots, length, device, dtype)
+    engine = make_engine(decoder, checkpoint.vocabulary, slots, length, placement.is_speculative)
+    return Loaded(checkpoint, decoder, engine, slots, length)
+
+
+def make_engine(
+    decoder: Decoder, vocabulary: Vocabulary, slots: int, length: int, is_speculative: bool
+) -> Engine:
+    """An engine with the drafts that suit the device, or none."""
+    drafts = Desk(Pace(WIDTHS, BUDGETS[decoder.device.type])) if is_speculative else None
+    return Engine(decoder, vocabulary, slots, length, drafts)
 
 
 def choose_device(name: str) -> torch.device:
@@ -86,10 +95,21 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_slots(decoder: Decoder, length: int, wanted: int | None) -> int:
-    """How many slots the memory has room for; never more than are wanted."""
-    vocabulary = STEP_BYTES_PER_WORD * decoder.shape.vocabulary
-    each = slot_bytes(decoder.shape, length, decoder.dtype) + vocabulary
-    fitting = int(free_memory(decoder.device) * MEMORY_SHARE) // each
+    """How many slots the memory has room for; never more than are wanted.
+
+    All that serving takes is counted now, so that no request can use up the memory later.
+
+    Raises:
+        BadInputError: when fewer fit than are wanted, or none.
+    """
+    shape, dtype = decoder.shape, decoder.dtype
+    word = STEP_BYTES_PER_WORD * shape.vocabulary
+    mask = PREFILL_CHUNK * shape.group * length * MASK_BYTES
+    inner = PREFILL_CHUNK * (4 * shape.inner_width + 8 * shape.width) * dtype.itemsize
+    fixed = word * BUDGETS[decoder.device.type] + mask + inner
+    each = slot_bytes(shape, length, dtype) + word
+    room = int(free_memory(decoder.device) * MEMORY_SHARE) - fixed
+    fitting = max(0, room) // each
     if fitting < (wanted or 1):
         raise BadInputError(
             f"memory has room for {fitting} slots of {length} tokens, {each / MIB:.0f} MiB each:"

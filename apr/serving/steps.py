@@ -116,8 +116,10 @@ class Steps:
     ) -> Tensor:
         """Keep what was guessed right and one token more, and note where each row stands now."""
         active = wholes[Whole.ACTIVE].clone()
-        right = (chosen[:, :-1] == drafted) & meant[:, 1:]
-        kept = right.long().cumprod(dim=1).sum(dim=1)
+        kept = torch.zeros_like(active)
+        if drafted.shape[1]:
+            right = (chosen[:, :-1] == drafted) & meant[:, 1:]
+            kept = right.long().cumprod(dim=1).sum(dim=1)
         last = chosen.gather(1, kept[:, None])[:, 0]
         counts = (kept + 1) * active
         committed = self._offsets[: chosen.shape[1]] <= kept[:, None]

@@ -146,7 +146,7 @@ def test_settings_out_of_range_are_bad_input() -> None:
 
 
 @pytest.fixture
-def quick(project: Path) -> Iterator[tuple[str, ...]]:
+def quick(project: Path, plain_python: None) -> Iterator[tuple[str, ...]]:
     yield ("fix", str(project), "--sandbox", "process", "--jobs", "1", "--seconds", "60")
 
 

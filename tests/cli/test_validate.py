@@ -13,6 +13,8 @@ from apr.core.errors import BadInputError
 from apr.core.report import Stage, TestOutcome, TestResult, ValidationReport, Verdict
 from support.e2e import BUGS, Apr
 
+pytestmark = pytest.mark.usefixtures("plain_python")
+
 SUBJECT = BUGS / "off_by_one" / "subject"
 CORRECT = BUGS / "off_by_one" / "correct.patch"
 

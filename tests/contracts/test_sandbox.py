@@ -563,6 +563,20 @@ def test_time_runs_on_while_the_caller_is_suspended(backend: Backend, tmp_path: 
 
 
 @promising(Promise.BOUNDS_OUTPUT)
+def test_flood_of_standard_output_ends_with_the_sandbox_at_once(backend: Backend) -> None:
+    """The engine kills nothing before what it has written is read; nobody reads a flood."""
+    code = "import os\nwhile True: os.write(1, b'x' * 65536)"
+    with backend.python(code, SandboxPolicy(line_limit_bytes=1 << 20)) as process:
+        with pytest.raises(TimeoutError):
+            process.receive_line(0.0)
+        begin = time.monotonic()
+        process.kill()
+        with contextlib.suppress(SandboxDiedError):
+            assert process.wait(ANSWER_S) != 0
+        assert time.monotonic() - begin < 9  # the engine would wait for 10 s
+
+
+@promising(Promise.BOUNDS_OUTPUT)
 def test_endless_standard_error_ends_the_sandbox(backend: Backend) -> None:
     code = "import os\nwhile True: os.write(2, b'x' * 65536)"
     with backend.python(code, SandboxPolicy(output_mib=2)) as process:

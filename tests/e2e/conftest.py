@@ -11,8 +11,8 @@ import pytest
 from support.e2e import BUGS, Apr
 
 
-@pytest.fixture(scope="session", autouse=True)
-def subjects_python(plain_python: Path) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def subjects_python(plain_python: None) -> None:
     """What subjects are run by, unless a test says otherwise."""
 
 

@@ -98,8 +98,24 @@ def test_a_text_is_continued_through_the_completions_endpoint() -> None:
         Reply(body=b" " * 2_000_000 + b"{}"),
         Reply(body=b"{" + b" " * 400, trickle_s=0.3),
     ],
-    ids=["500", "503", "429", "cut", "garbage", "html", "empty", "lacking", "list"]
-    + ["parts", "null", "late", "reset before", "reset within", "huge", "trickle"],
+    ids=[
+        "500",
+        "503",
+        "429",
+        "cut",
+        "garbage",
+        "html",
+        "empty",
+        "lacking",
+        "list",
+        "parts",
+        "null",
+        "late",
+        "before",
+        "within",
+        "huge",
+        "trickle",
+    ],
 )
 def test_a_passing_fault_is_outlived(fault: Reply) -> None:
     def script(number: int, request: dict[str, Any]) -> Reply:
@@ -240,6 +256,25 @@ def test_a_server_that_gives_one_answer_at_a_time_is_asked_for_the_rest() -> Non
     assert [request.get("n", 1) for request in server.requests] == [3, 2, 1]
     assert len({request["seed"] for request in server.requests}) == 3
     assert reply.usage.total == purse.usage.tokens == 3 * (3 + 2)
+
+
+def test_a_server_that_counts_one_of_several_answers_is_asked_one_by_one() -> None:
+    def forgetful(_: int, request: dict[str, Any]) -> Reply:
+        reply = answer(request, "return result or None")
+        counted = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
+        return Reply(body={**reply.body, "usage": counted})
+
+    purse = meter()
+    with serving(forgetful) as server, client(server.base_url, purse) as model:
+        [first] = model.complete([chat(n=4, seed=1)])
+        before = purse.usage.tokens
+        [second] = model.complete([chat(n=4, seed=9)])
+    assert len(first.answers) == len(second.answers) == 4
+    assert first.usage.is_estimate
+    assert before == 13 + 2 * 64 + 4 * 16, "what was not counted costs all that was reserved"
+    assert second.usage.total == purse.usage.tokens - before == 4 * 7
+    assert [request.get("n", 1) for request in server.requests] == [4, 1, 1, 1, 1]
+    assert {request["seed"] for request in server.requests} == {1, 9, 10, 11, 12}
 
 
 USAGES = [

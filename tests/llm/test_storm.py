@@ -8,21 +8,25 @@ from typing import Any
 import pytest
 
 from apr.core.errors import BudgetExhaustedError
-from apr.core.model import Message, ModelReply, ModelRequest, Role, Sampling
+from apr.core.model import ModelReply
 from apr.core.run import Budget
 from apr.llm.client import OpenAIClient
 from apr.llm.endpoint import Endpoint
 from apr.llm.prices import Price
 from apr.llm.retry import RetryPolicy
 from apr.search.budget import BudgetMeter
-from support.model_storm import FREE_FAULTS, LOST, Storm
+from support.model_storm import (
+    FREE_FAULTS,
+    LOST,
+    NEVER_READ,
+    Storm,
+    lost_attempts,
+    misread,
+    question,
+)
 from support.openai_server import serving
 
-PATIENT = RetryPolicy(attempts=12, first_s=0.01, longest_s=0.05)
-
-
-def question(number: int) -> ModelRequest:
-    return ModelRequest((Message(Role.USER, f"q{number}"),), Sampling(max_tokens=12))
+PATIENT = RetryPolicy(attempts=40, first_s=0.01, longest_s=0.05)
 
 
 def endpoint(base_url: str, storm: Storm) -> Endpoint:
@@ -38,33 +42,26 @@ def endpoint(base_url: str, storm: Storm) -> Endpoint:
     )
 
 
-def bound(request: ModelRequest) -> int:
-    """What one attempt may cost at most, in tokens."""
-    return request.prompt_bytes + 2 * 64 + request.sampling.max_tokens
-
-
 @pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "streamed"])
 def test_every_request_has_its_reply_and_every_token_is_accounted_for(is_stream: bool) -> None:
     storm = Storm(seed=5, is_stream=is_stream)
     purse = BudgetMeter(Budget(candidates=None), time.monotonic)
-    requests = [question(number) for number in range(150)]
     with (
         serving(storm) as server,
         OpenAIClient(endpoint(server.base_url, storm), purse, seed=1) as client,
     ):
-        replies = client.complete(requests)
+        replies = dict(enumerate(client.complete([question(number) for number in range(150)])))
     assert set(FREE_FAULTS + LOST) <= storm.faults.keys(), "every kind of fault took part"
-    for number, reply in enumerate(replies):
-        [answer] = reply.answers
-        assert answer.text.startswith(f"echo q{number} "), "nobody gets another one's reply"
-    assert sum(reply.usage.total for reply in replies) == storm.told.tokens
-    assert sum(reply.cost_usd for reply in replies) == pytest.approx(storm.told.cost_usd)
-    # What was told counts to the token; what was lost counts with what had been reserved.
-    lost = purse.usage.tokens - storm.told.tokens
-    assert lost <= sum(storm.faults[kind] for kind in LOST) * bound(question(100))
+    assert len(replies) == 150
+    assert not misread(replies)
+    # What was read counts to the token; what was lost counts with all that was reserved.
+    lost, rest = lost_attempts(purse.usage, replies)
+    assert rest == 0
+    assert sum(storm.faults[kind] for kind in NEVER_READ) <= lost <= purse.usage.calls - 150
     assert purse.usage.tokens >= storm.charged.tokens
     assert purse.usage.cost_usd >= storm.charged.cost_usd
-    assert purse.usage.calls == len(server.requests)
+    # On a slow machine a call may be given up before the server has taken notice of it.
+    assert purse.usage.calls >= len(server.requests)
 
 
 @pytest.mark.parametrize(

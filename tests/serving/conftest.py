@@ -15,7 +15,7 @@ else:
     from apr.serving.engine import Engine
     from apr.serving.network import Decoder
     from apr.serving.weights.checkpoint import Checkpoint, open_checkpoint
-    from support.tiny_model import POSITIONS, save_tiny_model
+    from support.tiny_model import load_decoder, save_tiny_model
 
     torch.set_num_threads(1)  # small matrices gain nothing from more
 
@@ -33,13 +33,7 @@ def checkpoint(tiny_folder: Path) -> Checkpoint:
 
 @pytest.fixture(scope="session")
 def decoder(checkpoint: Checkpoint) -> Decoder:
-    return load(checkpoint)
-
-
-def load(checkpoint: Checkpoint) -> Decoder:
-    """In float32 on the CPU."""
-    with torch.inference_mode():
-        return Decoder(checkpoint, torch.device("cpu"), torch.float32, POSITIONS)
+    return load_decoder(checkpoint)
 
 
 @pytest.fixture

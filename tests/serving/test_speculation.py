@@ -17,15 +17,17 @@ from support.wild_drafts import KINDS, WildDrafts, again, draw_sequences, storm,
 LENGTH = 128
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("is_pipelined", [False, True])
+@pytest.mark.parametrize("seed", range(2))
 def test_wild_drafts_refills_and_cancellations_change_no_token(
-    decoder: Decoder, checkpoint: Checkpoint, engine: Engine, seed: int
+    decoder: Decoder, checkpoint: Checkpoint, engine: Engine, seed: int, is_pipelined: bool
 ) -> None:
     rng, vocabulary = Random(seed), decoder.shape.vocabulary
     sequences = draw_sequences(rng, 60, vocabulary, most=24)
     truth = dict(zip(sequences, write_plainly(engine, sequences), strict=True))
     drafts = WildDrafts(rng, vocabulary, checkpoint.vocabulary.ends[0], truth)
-    wild = Engine(decoder, checkpoint.vocabulary, rng.randint(2, 12), LENGTH, drafts)
+    slots = rng.randint(2, 12)
+    wild = Engine(decoder, checkpoint.vocabulary, slots, LENGTH, drafts, is_pipelined=is_pipelined)
     cancelled = storm(wild, sequences, rng)
     for sequence, tokens in truth.items():
         expected = tokens[: len(sequence.tokens)] if sequence in cancelled else tokens

@@ -1,4 +1,4 @@
-"""An activated environment with nothing in it but pytest, as the subject of a test needs it.
+"""An environment with nothing in it but pytest, as the subject of a test needs it.
 
 The plugins of the interpreter that runs these tests would be loaded for every one of a subject's
 runs, and take as long as pytest itself.
@@ -17,8 +17,8 @@ from support.host_image import distribution_files
 
 
 @pytest.fixture(scope="session")
-def plain_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Its folder, which `VIRTUAL_ENV` names from here on."""
+def plain_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its folder."""
     folder = tmp_path_factory.mktemp("plain") / "env"
     venv.create(folder, symlinks=True)
     (packages,) = folder.glob("lib/python3*/site-packages")
@@ -26,6 +26,12 @@ def plain_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         target = packages / file
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)  # with its time, by which its bytecode is known to be its own
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plain_python(plain_environment: Path) -> Iterator[None]:
+    """It is active in a module that asks for this."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIRTUAL_ENV", str(folder))
-        yield folder
+        patch.setenv("VIRTUAL_ENV", str(plain_environment))
+        yield

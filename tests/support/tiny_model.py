@@ -10,6 +10,9 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
+from apr.serving.network import Decoder
+from apr.serving.weights.checkpoint import Checkpoint
+
 WIDTH, LAYERS, HEADS, KV_HEADS, INNER, POSITIONS = 32, 2, 4, 2, 48, 512
 MERGES = [("i", "n"), ("r", "e")]
 START, END = "<|start|>", "<|end|>"
@@ -31,6 +34,12 @@ def save_tiny_model(folder: Path, kind: str = "qwen2", seed: int = 0, **config: 
     (folder / "tokenizer_config.json").write_text(json.dumps(words))
     save_file(tiny_tensors(kind, vocabulary, seed), folder / "model.safetensors")
     return folder
+
+
+def load_decoder(checkpoint: Checkpoint) -> Decoder:
+    """In float32 on the CPU."""
+    with torch.inference_mode():
+        return Decoder(checkpoint, torch.device("cpu"), torch.float32, POSITIONS)
 
 
 def _nearly_bytes() -> Tokenizer:

@@ -57,7 +57,11 @@ class Attached:
         self._on_end = on_end
         self._exit_status: int | None = None
         self._closing = threading.Event()
-        self._tail = Tail(policy, kill)
+        self._killing = threading.Event()
+        self._kill = kill
+        self._killer = threading.Thread(target=self._end, name="sandbox-docker-kill", daemon=True)
+        # A thread of its own: this one has to read on, see `_end`.
+        self._tail = Tail(policy, self._killer.start)
         self._stdout_read, self._stdout_write = os.pipe()
         self._ended_read, self._ended_write = os.pipe()
         self._splitter = threading.Thread(target=self._split, name="sandbox-docker", daemon=True)
@@ -66,10 +70,15 @@ class Attached:
             (self._socket.fileno(), self._stdout_read, self._ended_read),
             self._tail,
             lambda: self._exit_status,
-            kill,
+            self._end,
             collect,
         )
         self._splitter.start()
+
+    def _end(self) -> None:
+        """Kill, and meanwhile throw away what comes: the engine waits 10 s for it to be read."""
+        self._killing.set()
+        self._kill()
 
     def _split(self) -> None:
         with contextlib.suppress(OSError):
@@ -124,7 +133,7 @@ class Attached:
         os.set_blocking(self._stdout_write, False)
         writing = select.poll()
         writing.register(self._stdout_write, select.POLLOUT)
-        while rest and not self._closing.is_set():
+        while rest and not (self._closing.is_set() or self._killing.is_set()):
             try:
                 rest = rest[os.write(self._stdout_write, rest) :]
             except BlockingIOError:
@@ -137,6 +146,8 @@ class Attached:
         with contextlib.suppress(OSError):
             raw.shutdown(socket.SHUT_RDWR)
         self._splitter.join(JOIN_TIMEOUT_S)
+        if self._killer.ident is not None:
+            self._killer.join(JOIN_TIMEOUT_S)
         for descriptor in (self._stdout_read, self._ended_read, self._ended_write):
             os.close(descriptor)
         self._socket.close()

@@ -144,9 +144,7 @@ def _path_of(name: str, sources: Mapping[str, str]) -> str | None:
     return ending[0] if len(ending) == 1 else None
 
 
-def _trimmed(
-    old: Sequence[str], new: Sequence[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _trimmed(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Without the blank lines at both ends of `old`, which models add at will, often to both."""
     ours, theirs = list(old), list(new)
     for end in (0, -1):
@@ -192,18 +190,14 @@ def _apply(edits: Sequence[Edit], sources: Mapping[str, str]) -> dict[str, str]:
         by_path.setdefault(edit.path, []).append(edit)
     missing = by_path.keys() - sources.keys()
     if missing:
-        raise AnswerError(
-            "no such file", f"there is no file {min(missing)} that may be changed"
-        )
+        raise AnswerError("no such file", f"there is no file {min(missing)} that may be changed")
     return {path: _replaced(sources[path], path_edits) for path, path_edits in by_path.items()}
 
 
 def _replaced(text: str, edits: Sequence[Edit]) -> str:
     ending = "\r\n" if "\r\n" in text else "\n"
     lines = text.replace("\r\n", "\n").split("\n")
-    placed = sorted(
-        ((_match(lines, edit), edit) for edit in edits), key=lambda pair: pair[0].start
-    )
+    placed = sorted(((_match(lines, edit), edit) for edit in edits), key=lambda pair: pair[0].start)
     for (before, _), (after, edit) in itertools.pairwise(placed):
         if before.start + before.count > after.start:
             raise AnswerError(

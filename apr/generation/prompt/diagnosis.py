@@ -13,7 +13,9 @@ MAX_LINE = 400
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 _LIMIT = re.compile(r"the test ran longer than [\d.]+ s")
 _CUT_ADDRESS = re.compile(r"\.\.\.[0-9a-f]{4,}>")
-_PLACE = re.compile(r"\((?P<file>[^()\s,]+), line (?P<line>\d+)\)|(?P<path>[\w./-]+\.\w+):(?P<at>\d+)")
+_PLACE = re.compile(
+    r"\((?P<file>[^()\s,]+), line (?P<line>\d+)\)|(?P<path>[\w./-]+\.\w+):(?P<at>\d+)"
+)
 AROUND = 2  # lines shown before the one of a syntax error
 
 

@@ -79,9 +79,7 @@ def _build_error(situation: Situation, message: str) -> str:
     return f"It does not even compile:\n\n{fenced(shorten(message), '')}{shown}"
 
 
-def _failing_tests(
-    situation: Situation, failed: Sequence[TestResult], most: int
-) -> list[Section]:
+def _failing_tests(situation: Situation, failed: Sequence[TestResult], most: int) -> list[Section]:
     """The first `most` failures; those with the same test and the same words count as one."""
     sections: list[Section] = []
     shown: set[str] = set()
@@ -131,9 +129,7 @@ def _around(situation: Situation, settings: PromptSettings) -> list[Section]:
     focus, code, project = situation.focus, situation.focused_code, situation.project
     sections: list[Section] = []
     if lines := outline(situation):
-        sections.append(
-            Section(3, f"Elsewhere in `{focus.path}`:\n\n{fenced(lines, focus.path)}")
-        )
+        sections.append(Section(3, f"Elsewhere in `{focus.path}`:\n\n{fenced(lines, focus.path)}"))
     if settings.neighbours:
         callees = project.callees(focus, code, settings.neighbours)
         callers = project.callers(focus, settings.neighbours)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 import warnings
+from collections.abc import Sequence
 
 from apr.generation.prompt.matching import indent_of
 from apr.source.functions import Function
@@ -12,6 +13,8 @@ from apr.source.statements import index_source
 
 PYTHON = (".py", ".pyi", ".pyw")
 IMPORTS = ("import ", "from ")
+_HEAD = re.compile(r"\s*(async\s+)?def\s+(?P<name>\w+)\s*\(")
+_SCOPE = re.compile(r"\s*(async\s+)?(def|class)\s+(?P<name>\w+)")
 
 
 def splice_function(block: str, text: str, path: str, first: int, last: int) -> str | None:
@@ -49,21 +52,30 @@ def _extract(written: list[str], path: str, name: str) -> list[str] | None:
         # Grammars read a method without its class as something else, and no parser reads prose.
         is_python = path.endswith(PYTHON)
         return _extract_block(written, name) if is_python else _extract_method(written, path, name)
-    last = name.rpartition(".")[2]
-    found = [f for f in functions if f.name.rpartition(".")[2] == last]
-    if not found:
-        return None
-    best = next((f for f in found if f.name == name), found[0])
-    return written[best.first - 1 : best.last]
+    best = _namesake([f.name for f in functions], name)
+    return None if best is None else written[functions[best].first - 1 : functions[best].last]
+
+
+def _namesake(names: Sequence[str], wanted: str) -> int | None:
+    """The position of the name that means `wanted`: the last that is equal, or stands alone.
+
+    A method may stand alone or in a class of another name; a function is never a method.
+    """
+    scope, _, last = wanted.rpartition(".")
+    alike = [n for n, name in enumerate(names) if name.rpartition(".")[2] == last]
+    equal = [n for n in alike if names[n] == wanted]
+    alone = [n for n in alike if "." not in names[n]]
+    found = equal or alone or (alike if scope and len(alike) == 1 else [])
+    return found[-1] if found else None
 
 
 def _extract_block(written: list[str], name: str) -> list[str] | None:
-    """A Python function among lines that do not parse, by its indentation; the last one counts."""
-    head = re.compile(rf"(?P<indent>\s*)(async\s+)?def\s+{re.escape(name.rpartition('.')[2])}\b")
-    starts = [n for n, line in enumerate(written) if head.match(line)]
-    if not starts:
+    """A Python function among lines that do not parse, by its indentation."""
+    heads = [(n, match) for n, line in enumerate(written) if (match := _HEAD.match(line))]
+    best = _namesake([_scoped(written, n, match["name"]) for n, match in heads], name)
+    if best is None:
         return None
-    first = starts[-1]
+    first = heads[best][0]
     indent = len(indent_of(written[first]))
     end = first + 1
     while end < len(written) and _continues(written[end], indent):
@@ -73,6 +85,18 @@ def _extract_block(written: list[str], name: str) -> list[str] | None:
     while first and written[first - 1].startswith(" " * indent + "@"):
         first -= 1
     return written[first:end]
+
+
+def _scoped(written: list[str], at: int, name: str) -> str:
+    """The name of the function whose head is at line `at` (0-based), with those around it."""
+    indent = len(indent_of(written[at]))
+    for line in reversed(written[:at]):
+        outer = len(indent_of(line))
+        if line.strip() and outer < indent:
+            indent = outer
+            if match := _SCOPE.match(line):
+                name = f"{match['name']}.{name}"
+    return name
 
 
 def _continues(line: str, indent: int) -> bool:
@@ -91,11 +115,12 @@ def _extract_method(written: list[str], path: str, name: str) -> list[str] | Non
 
 
 def _missing_imports(written: list[str], lines: list[str]) -> list[str]:
-    """One-line imports at the top of the block that the file has nowhere."""
+    """One-line imports of the block that the file has nowhere; those that do not parse are left."""
     known = {line.strip() for line in lines}
     offered = (line.rstrip() for line in written if line.startswith(IMPORTS))
     new = (line for line in offered if line not in known)
-    return list(dict.fromkeys(line for line in new if "(" not in line and "__future__" not in line))
+    fit = (line for line in new if "__future__" not in line and _syntax_error(line) is None)
+    return list(dict.fromkeys(fit))
 
 
 def _first_import(lines: list[str]) -> int:

@@ -13,8 +13,8 @@ from apr.core.patch import Patch, diff_texts
 from apr.core.ports import Proposal, RepairContext
 from apr.core.tree import SearchNode
 from apr.generation.prompt.answer import AnswerError, read_answer
-from apr.generation.prompt.focus import take_turns, weigh_functions
 from apr.generation.prompt.evidence import estimate_tokens
+from apr.generation.prompt.focus import take_turns, weigh_functions
 from apr.generation.prompt.neighbours import Project
 from apr.generation.prompt.prompts import completion_prompt, correction_prompt, repair_prompt
 from apr.generation.prompt.settings import AnswerFormat, Interface, PromptSettings
@@ -167,9 +167,7 @@ class PromptGenerator:
             issue=context.bug.issue_text,
         )
 
-    def _ask(
-        self, questions: Sequence[_Question], corrections: int
-    ) -> dict[int, list[Explained]]:
+    def _ask(self, questions: Sequence[_Question], corrections: int) -> dict[int, list[Explained]]:
         """The patches that the answers hold, by question; bad answers are sent back."""
         if not questions:
             return {}

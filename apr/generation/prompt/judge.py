@@ -92,7 +92,9 @@ class ModelJudge:
         question = self._question(node)
         sampling = Sampling(temperature=0.0, max_tokens=OPINION_TOKENS)
         if self.interface is Interface.COMPLETIONS:
-            return ModelRequest(f"{question}\n\nScore (0 to 100): ", replace(sampling, stop=("\n",)))
+            return ModelRequest(
+                f"{question}\n\nScore (0 to 100): ", replace(sampling, stop=("\n",))
+            )
         return ModelRequest((Message(Role.SYSTEM, SYSTEM), Message(Role.USER, question)), sampling)
 
     def _question(self, node: SearchNode) -> str:

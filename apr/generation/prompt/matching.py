@@ -37,26 +37,22 @@ class Match:
 def find_lines(lines: Sequence[str], wanted: Sequence[str], inside: range) -> list[Match]:
     """Where `wanted` may occur in `lines` (both without line ends); more than one: nobody knows.
 
-    Tried in this order: equal, equal but for trailing blanks, equal at another indentation, and
-    similar, where the most similar place has to stand out. Places within `inside` (0-based)
-    come before all others.
+    Tried in this order: equal, equal but for trailing blanks, equal at another indentation, each
+    first within `inside` (0-based) and then everywhere; at last similar, where the most similar
+    place has to stand out. The model has seen what is inside, and copies it before anything else.
     """
     if not wanted or not any(line.strip() for line in wanted):
         return []
-    for normal in (str, str.rstrip):
-        starts = _equal(lines, wanted, normal)
-        if starts:
-            return [Match(at, len(wanted)) for at in _preferred(starts, len(wanted), inside)]
-    starts = [at for at in _equal(lines, wanted, str.strip) if _shift(lines, wanted, at)]
-    starts = _preferred(starts, len(wanted), inside) or _similar(lines, wanted, inside)
+    levels = [_equal(lines, wanted, normal) for normal in (str, str.rstrip)]
+    levels.append([at for at in _equal(lines, wanted, str.strip) if _shift(lines, wanted, at)])
+    within = ([at for at in level if _is_within(at, len(wanted), inside)] for level in levels)
+    starts = next(filter(None, (*within, *levels)), None) or _similar(lines, wanted, inside)
     shifted = ((at, _shift(lines, wanted, at)) for at in starts)
     return [Match(at, len(wanted), *shift) for at, shift in shifted if shift is not None]
 
 
-def _preferred(starts: Sequence[int], count: int, inside: range) -> list[int]:
-    """Those that lie inside, or else all."""
-    within = [at for at in starts if at in inside and at + count - 1 in inside]
-    return within or list(starts)
+def _is_within(at: int, count: int, inside: range) -> bool:
+    return at in inside and at + count - 1 in inside
 
 
 def _equal(lines: Sequence[str], wanted: Sequence[str], normal: Callable[[str], str]) -> list[int]:
@@ -94,8 +90,8 @@ def _similar(lines: Sequence[str], wanted: Sequence[str], inside: range) -> list
     if len(lines) * len(wanted) > MAX_COMPARED_LINES:
         return []
     ratios = dict(_ratios(lines, wanted))
-    starts = _preferred(list(ratios), len(wanted), inside)
-    ranked = sorted(starts, key=lambda at: -ratios[at])
+    within = [at for at in ratios if _is_within(at, len(wanted), inside)]
+    ranked = sorted(within or ratios, key=lambda at: -ratios[at])
     if len(ranked) > 1 and ratios[ranked[0]] - ratios[ranked[1]] < MARGIN:
         return []
     return ranked[:1]

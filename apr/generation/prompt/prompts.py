@@ -14,7 +14,7 @@ SYSTEM = (
     "You find the cause and correct it with the smallest change that is right for every input, "
     "not only for the tests."
 )
-REASONING = "First explain in two or three sentences what goes wrong and how to mend it. Then "
+REASONING = "First say in one sentence which line is wrong and what it has to be instead. Then "
 ASK = {
     AnswerFormat.FUNCTION: "write the whole corrected {what} in one code block.",
     AnswerFormat.SEARCH_REPLACE: (
@@ -51,9 +51,7 @@ def _introduction(situation: Situation) -> str:
     return f"The {situation.what} in `{situation.focus.path}` has a bug.\n\n{code}"
 
 
-def _evidence(
-    situation: Situation, settings: PromptSettings, needed: tuple[str, ...]
-) -> list[str]:
+def _evidence(situation: Situation, settings: PromptSettings, needed: tuple[str, ...]) -> list[str]:
     room = settings.prompt_tokens - sum(map(estimate_tokens, needed))
     return fitting(gather(situation, settings), room)
 
@@ -73,7 +71,7 @@ def _head(situation: Situation) -> str:
 def _task(situation: Situation, settings: PromptSettings) -> str:
     ask = ASK[settings.answer_format].format(what=situation.what, path=situation.focus.path)
     text = REASONING + ask if settings.reasoning else ask[0].upper() + ask[1:]
-    return text + "\n\nDo not change or mention the tests in the code."
+    return text + "\n\nWrite no tests."
 
 
 def correction_prompt(

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from apr.core.errors import BadInputError
+from apr.serving.http.guard import GuardMiddleware
+from apr.serving.http.metrics import CountingMiddleware, Metrics
 from apr.serving.http.orders import Order, order_chat, order_completion
-from apr.serving.http.replies import DONE, Envelope, count_usage, failure
+from apr.serving.http.replies import DONE, Envelope, count_usage, failed_piece, failure
 from apr.serving.http.schemas import AnyRequest, ChatRequest, CompletionRequest
 from apr.serving.http.service import BrokenError, BusyError, Service
+from apr.serving.sequence import Finish
 from apr.serving.weights.vocabulary import Vocabulary
 
 Result = TypeVar("Result")
@@ -57,7 +59,10 @@ def create_app(service: Service, vocabulary: Vocabulary, policy: Policy) -> Fast
 
     app = FastAPI(title="apr serve", lifespan=running, openapi_url=None)
     _add_errors(app)
-    _add_guard(app, policy)
+    if policy.token is not None:
+        app.add_middleware(GuardMiddleware, token=policy.token)
+    metrics = Metrics(service)
+    app.add_middleware(CountingMiddleware, metrics=metrics)
     answerer = Answerer(service, policy)
 
     @app.post("/v1/chat/completions")
@@ -81,6 +86,10 @@ def create_app(service: Service, vocabulary: Vocabulary, policy: Policy) -> Fast
             return JSONResponse({"status": "failed", "why": str(service.failure)}, 503)
         return JSONResponse({"status": "ok", "under_way": service.under_way})
 
+    @app.get("/metrics")
+    async def measured() -> Response:
+        return PlainTextResponse(metrics.render())
+
     return app
 
 
@@ -98,31 +107,40 @@ class Answerer:
         if body.model not in ("", self._policy.model):
             raise UnknownModelError(f"the model {body.model!r} is not served here")
         if body.stream:
-            lines = self._lines(body, order, envelope)
-            # The first piece is waited for, so that a refusal still has its own status.
-            first = await anext(lines)
-            return StreamingResponse(_after(first, lines), media_type="text/event-stream")
-        writing = self._in_time(self._service.write_all(order.sequences))
-        texts = await unless_gone(request, writing)
-        finishes = [one.finish for one in order.sequences]
-        usage = count_usage(order.prompts, order.sequences)
-        return JSONResponse(envelope.whole([*texts.values()], finishes, usage))  # type: ignore[arg-type]
-
-    async def _in_time(self, work: Awaitable[Result]) -> Result:
+            return await self._stream(request, body, order, envelope)
+        writing = asyncio.wait_for(self._service.write_all(order.sequences), self._policy.timeout_s)
         try:
-            return await asyncio.wait_for(work, self._policy.timeout_s)
+            texts = await unless_gone(request, writing)
         except TimeoutError:
-            raise TimeOutError(f"not answered within {self._policy.timeout_s:g} s") from None
+            raise TimeOutError(self._too_late) from None
+        finishes = [one.finish or Finish.CANCELLED for one in order.sequences]
+        usage = count_usage(order.prompts, order.sequences)
+        return JSONResponse(envelope.whole([*texts.values()], finishes, usage))
+
+    @property
+    def _too_late(self) -> str:
+        return f"not answered within {self._policy.timeout_s:g} s"
+
+    async def _stream(
+        self, request: Request, body: AnyRequest, order: Order, envelope: Envelope
+    ) -> Response:
+        lines = self._lines(body, order, envelope)
+        try:
+            # The first piece is waited for, so that a refusal still has its own status.
+            first = await unless_gone(request, anext(lines))
+        except BaseException:
+            await lines.aclose()
+            raise
+        return StreamingResponse(_after(first, lines), media_type="text/event-stream")
 
     async def _lines(
         self, body: AnyRequest, order: Order, envelope: Envelope
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         """The server-sent events of a reply."""
         indices = {sequence: i for i, sequence in enumerate(order.sequences)}
         deadline = asyncio.get_running_loop().time() + self._policy.timeout_s
-        async with aclosing(self._service.write(order.sequences)) as events:  # type: ignore[type-var]
-            if envelope.is_chat:
-                opened = [envelope.opening(i) for i in indices.values()]
+        opening = [envelope.opening(i) for i in indices.values()] if envelope.is_chat else []
+        async with aclosing(self._service.write(order.sequences)) as events:
             while True:
                 try:
                     async with asyncio.timeout_at(deadline):
@@ -130,25 +148,17 @@ class Answerer:
                 except StopAsyncIteration:
                     break
                 except TimeoutError:
-                    yield _failure_line(f"not answered within {self._policy.timeout_s:g} s")
+                    yield failed_piece(self._too_late, "timeout_error")
                     return
-                if envelope.is_chat and opened:
-                    yield "".join(opened)
-                    opened = []
-                yield envelope.piece(indices[event.sequence], event)
+                yield "".join((*opening, envelope.piece(indices[event.sequence], event)))
+                opening = []
         if body.wants_usage:
             yield envelope.closing(count_usage(order.prompts, order.sequences))
         yield DONE
 
 
-def _failure_line(message: str) -> str:
-    import json
-
-    return f"data: {json.dumps(failure(message, 'timeout_error'))}\n\n"
-
-
-async def _after(first: str, lines: AsyncIterator[str]) -> AsyncIterator[str]:
-    async with aclosing(lines):  # type: ignore[type-var]
+async def _after(first: str, lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+    async with aclosing(lines):
         yield first
         async for line in lines:
             yield line
@@ -203,20 +213,3 @@ def _add_errors(app: FastAPI) -> None:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][1:]) or "body"
         return JSONResponse(failure(f"{where}: {first['msg']}", "invalid_request_error"), 400)
-
-
-def _add_guard(app: FastAPI, policy: Policy) -> None:
-    if policy.token is None:
-        return
-    expected = f"Bearer {policy.token}".encode()
-
-    @app.middleware("http")
-    async def guard(
-        request: Request, proceed: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        given = request.headers.get("authorization", "").encode()
-        if request.url.path != "/health" and not hmac.compare_digest(given, expected):
-            return JSONResponse(
-                failure("a valid bearer token is needed", "authentication_error"), 401
-            )
-        return await proceed(request)

@@ -67,7 +67,12 @@ def _order(
         raise BadInputError("the prompt is empty")
     seed = secrets.randbits(63) if request.seed is None else request.seed
     sequences = [
-        Sequence(tuple(prompt), _sampling(request, room, seed, i), request.stream)
+        Sequence(
+            tuple(prompt),
+            _sampling(request, room, seed, i),
+            is_streamed=request.stream,
+            family=request.prompt_cache_key,
+        )
         for prompt in prompts
         for room in [_room(len(prompt), wanted, length)]
         for i in range(request.answers)

@@ -71,6 +71,11 @@ class Envelope:
 DONE = "data: [DONE]\n\n"
 
 
+def failed_piece(message: str, kind: str) -> str:
+    """The last piece of a stream that breaks off."""
+    return _event(failure(message, kind))
+
+
 def _event(document: dict[str, Any]) -> str:
     return f"data: {json.dumps(document)}\n\n"
 
@@ -81,11 +86,17 @@ def count_usage(prompts: Listing[Listing[int]], sequences: Listing[Sequence]) ->
     completion = sum(len(sequence.tokens) for sequence in sequences)
     step = len(sequences) // len(prompts)
     cached = sum(sequence.cached_tokens for sequence in sequences[::step])
+    accepted = sum(sequence.accepted for sequence in sequences)
+    drafted = sum(sequence.drafted for sequence in sequences)
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": cached},
+        "completion_tokens_details": {
+            "accepted_prediction_tokens": accepted,
+            "rejected_prediction_tokens": drafted - accepted,
+        },
     }
 
 

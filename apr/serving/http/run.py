@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from apr.core.errors import EnvironmentUnusableError
 
@@ -29,7 +29,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run_app(app: FastAPI, listener: socket.socket, tell: Callable[[str], None]) -> None:
+def run_app(app: ASGIApp, listener: socket.socket, tell: Callable[[str], None]) -> None:
     """Serve until a signal comes; `tell` gets the address once requests are answered."""
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S

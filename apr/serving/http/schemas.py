@@ -55,6 +55,10 @@ class AnyRequest(BaseModel):
 
     stream_options: StreamOptions | None = None
 
+    prompt_cache_key: str = ""
+    """Requests of one key, such as a bug, copy from each other's answers; "": those of equal
+    prompt. It decides the speed, never the text."""
+
     @property
     def answers(self) -> int:
         """How many answers are wanted."""

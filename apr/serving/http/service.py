@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from collections.abc import Sequence as Listing
 from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
-from apr.core.errors import AprError
+from apr.core.errors import AprError, BadInputError
 from apr.serving.engine import Engine
 from apr.serving.sequence import Event, Sequence
 
@@ -65,13 +65,18 @@ class Service:
         """Sequences that are written or wait for a slot."""
         return len(self._readers)
 
-    async def write(self, sequences: Listing[Sequence]) -> AsyncIterator[Event]:
+    async def write(self, sequences: Listing[Sequence]) -> AsyncGenerator[Event, None]:
         """The events of these until all have ended; leaving early cancels the rest.
 
         Raises:
-            BusyError: when there are no places for all of them.
+            BadInputError: when there will never be places for all of them.
+            BusyError: when there are none now.
             BrokenError: when the engine fails.
         """
+        if len(sequences) > self._places:
+            raise BadInputError(
+                f"{len(sequences)} answers are asked for, the server takes {self._places} at most"
+            )
         if self.under_way + len(sequences) > self._places:
             raise BusyError(f"{self.under_way} answers are under way, the most is {self._places}")
         events: asyncio.Queue[Event | None] = asyncio.Queue()
@@ -95,7 +100,7 @@ class Service:
     async def write_all(self, sequences: Listing[Sequence]) -> dict[Sequence, str]:
         """The texts of these when all have ended."""
         texts = dict.fromkeys(sequences, "")
-        async with aclosing(self.write(sequences)) as events:  # type: ignore[type-var]
+        async with aclosing(self.write(sequences)) as events:
             async for event in events:
                 texts[event.sequence] += event.text
         return texts

@@ -111,6 +111,32 @@ def test_imports_that_the_file_lacks_come_along() -> None:
     compile(text, "arith.py", "exec")
 
 
+def test_an_import_that_makes_no_sense_does_not_spoil_the_function() -> None:
+    answer = """\
+        ```python
+        from typing import List[float]
+        from typing import (
+            Any,
+        )
+        def gcd(a, b):
+            if b == 0:
+                return a
+            else:
+                return gcd(b, a % b)
+        ```
+        """
+    assert read(answer) == {"pkg/arith.py": FIXED}
+
+
+def test_of_a_method_and_a_function_with_one_name_the_right_one_is_taken() -> None:
+    answer = "```\nclass Other:\n    def gcd(a, b):\n        return 1\n```"
+    with pytest.raises(AnswerError, match="no code block"):
+        read(answer)
+    prose = "```\ndef reset(self):\n    pass\n\nclass Counter:\n    def reset(self):\n"
+    prose += "        self.total = 0\n\nThat is it."
+    assert "self.total = 0" in read(prose, RESET)["pkg/arith.py"]
+
+
 def test_without_a_fence_the_whole_answer_is_code() -> None:
     answer = "def gcd(a, b):\n    return a if b == 0 else gcd(b, a % b)\n"
     assert "else gcd(b, a % b)" in read(answer)["pkg/arith.py"]

@@ -19,7 +19,7 @@ from apr.core.run import Budget
 from apr.core.tree import SearchNode
 from apr.generation.prompt.generator import PromptGenerator
 from apr.generation.prompt.judge import ModelJudge
-from apr.generation.prompt.settings import PromptSettings
+from apr.generation.prompt.settings import Interface, PromptSettings
 from apr.llm.client import OpenAIClient
 from apr.llm.endpoint import Endpoint
 from apr.search.budget import BudgetMeter
@@ -274,3 +274,70 @@ def test_dedent_is_not_needed_for_a_method() -> None:
         [found] = PromptGenerator(client).propose(asked, root(), 1)
     assert "def get(self):\n    return 1" in said(server)
     assert found.patch.apply(asked.sources)["a.py"] == source.replace("1", "2")
+
+
+def test_a_prompt_that_does_not_fit_is_put_again_with_half_the_room() -> None:
+    def small(_: int, request: dict[str, Any]) -> Reply:
+        size = sum(len(message["content"]) for message in request["messages"])
+        message = f"the request ({size} bytes) exceeds the available context size"
+        return (
+            answer(request, RIGHT) if size < 1200 else Reply(400, {"error": {"message": message}})
+        )
+
+    asked = context(issue_text="It doubles too much. " * 200)
+    with serving(small) as server:
+        endpoint = Endpoint("m", server.base_url)
+        with OpenAIClient(endpoint, BudgetMeter(Budget(), time.monotonic)) as client:
+            generator = PromptGenerator(client)
+            assert len(generator.propose(asked, root(), 1)) == 1
+            before = len(server.requests)
+            generator.propose(asked, root(), 1)
+    assert before > 1
+    assert len(server.requests) == before + 1, "what did not fit once is not tried again"
+    assert "assert 5 == 4" in said(server, -1)
+
+
+def test_an_answer_may_be_as_long_as_the_code_needs_and_no_longer() -> None:
+    with model(RIGHT) as (client, server):
+        PromptGenerator(client).propose(context(), root(), 1)
+        PromptGenerator(client, PromptSettings(answer_tokens=50)).propose(context(), root(), 1)
+    assert 300 < server.requests[0]["max_tokens"] < 400
+    assert server.requests[1]["max_tokens"] == 50
+
+
+def test_answers_of_one_question_are_drawn_together_or_one_by_one() -> None:
+    with serving(lambda _, r: answer(r, RIGHT)) as server:
+        endpoint = Endpoint("m", server.base_url)
+        with OpenAIClient(endpoint, BudgetMeter(Budget(), time.monotonic)) as client:
+            PromptGenerator(client).propose(context(), root(), 3)
+            PromptGenerator(client, PromptSettings(joint=False)).propose(context(), root(), 3)
+    assert [request.get("n", 1) for request in server.requests] == [3, 1, 1, 1]
+
+
+def test_a_base_model_continues_the_function() -> None:
+    with model("    return x + x\n", "    return x +") as (client, server):
+        generator = PromptGenerator(client, PromptSettings(interface=Interface.COMPLETIONS))
+        [found] = generator.propose(context(), root(), 2)
+    assert "return x + x\n" in found.patch.apply(context().sources)["a.py"]
+    assert generator.rejected == {"does not compile": 1}
+    assert len(server.requests) == 2, "a base model does not listen to corrections"
+
+
+CUT = "```python\ndef double(x):\n    return x + x\n```\nThe tests pass:\n```python\nassert double("
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"), [(CUT, True), (RIGHT[:-4], False), ("Well, perhaps", False)]
+)
+def test_of_an_answer_that_breaks_off_what_is_whole_counts(text: str, is_found: bool) -> None:
+    def script(_: int, request: dict[str, Any]) -> Reply:
+        reply = answer(request, text)
+        reply.body["choices"][0]["finish_reason"] = "length"
+        return reply
+
+    with serving(script) as server:
+        endpoint = Endpoint("m", server.base_url)
+        with OpenAIClient(endpoint, BudgetMeter(Budget(), time.monotonic)) as client:
+            generator = PromptGenerator(client, PromptSettings(corrections=0))
+            assert bool(generator.propose(context(), root(), 1)) is is_found
+    assert generator.rejected == ({} if is_found else {"cut off": 1})
