@@ -8,8 +8,7 @@ At a random moment it gets SIGKILL or SIGINT, and is resumed; the resumption is 
 chance in three, and so on. A third of the moments are random times between the start and the
 undisturbed run's end, the others a random number of nodes in the database and up to 0.3 s more, so
 that most fall into the search. The trees are compared node by node: places, patches, verdicts,
-statistics. Validations beyond those of the undisturbed run are work that was lost: at most what
-was under way, once a kill.
+statistics.
 """
 
 from __future__ import annotations
@@ -58,7 +57,6 @@ class Trial:
     signals: list[str] = field(default_factory=list)
     saved: list[int] = field(default_factory=list)
     same: bool = False
-    lost: int = 0
     problem: str = ""
 
 
@@ -129,7 +127,8 @@ def disturb(
             if "usage" not in done:
                 trial.problem = str(done)
                 break
-            trial.lost = done["usage"]["validations"] - right["usage"]["validations"]
+            known = (done["usage"]["candidates"], right["usage"]["candidates"])
+            trial.problem = "" if known[0] == known[1] else f"candidates: {known}"
             trial.same = load_tree(apr) == list(tree)
     return trial
 
@@ -217,7 +216,7 @@ def say(kind: Kind, number: int, trial: Trial) -> None:
 
 HEADER = (
     "| generator | nodes | runs | hit | SIGKILL | SIGINT | hit before the first node"
-    " | same tree | validations lost, most | in all |\n|---|---|---|---|---|---|---|---|---|---|"
+    " | same tree |\n|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -233,8 +232,6 @@ def describe(kind: Kind, tree: Sequence[object], trials: Sequence[Trial]) -> str
         signals.count("SIGINT"),
         early,
         sum(trial.same for trial in trials),
-        max((trial.lost for trial in trials), default=0),
-        sum(trial.lost for trial in trials),
     )
     return f"| {' | '.join(map(str, cells))} |"
 
