@@ -8,8 +8,7 @@ At a random moment it gets SIGKILL or SIGINT, and is resumed; the resumption is 
 chance in three, and so on. A third of the moments are random times between the start and the
 undisturbed run's end, the others a random number of nodes in the database and up to 0.3 s more, so
 that most fall into the search. The trees are compared node by node: places, patches, verdicts,
-statistics. Validations beyond those of the undisturbed run are work that was lost: at most what
-was under way, once a kill.
+statistics.
 """
 
 from __future__ import annotations
@@ -18,12 +17,11 @@ import argparse
 import json
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from support import seeded_model  # noqa: E402
-from support.e2e import BUGS, Apr  # noqa: E402
+from support.e2e import BUGS, Apr, nodes_saved, tree_of  # noqa: E402
 from support.openai_server import Server, serving  # noqa: E402
 from validation.temporary import temporary_folder  # noqa: E402
 
@@ -59,7 +57,6 @@ class Trial:
     signals: list[str] = field(default_factory=list)
     saved: list[int] = field(default_factory=list)
     same: bool = False
-    lost: int = 0
     problem: str = ""
 
 
@@ -130,7 +127,8 @@ def disturb(
             if "usage" not in done:
                 trial.problem = str(done)
                 break
-            trial.lost = done["usage"]["validations"] - right["usage"]["validations"]
+            known = (done["usage"]["candidates"], right["usage"]["candidates"])
+            trial.problem = "" if known[0] == known[1] else f"candidates: {known}"
             trial.same = load_tree(apr) == list(tree)
     return trial
 
@@ -198,8 +196,7 @@ def finished(apr: Apr, *words: object) -> dict[str, Any]:
 
 def load_tree(apr: Apr) -> list[dict[str, Any]]:
     """The nodes without what may differ: who was paid for a lost reply."""
-    nodes = json.loads(apr("tree", "last", "--format", "json").stdout)["nodes"]
-    return [{key: value for key, value in n.items() if key not in COSTS} for n in nodes]
+    return tree_of(apr, leave_out=COSTS)
 
 
 def has_run(apr: Apr) -> bool:
@@ -208,13 +205,7 @@ def has_run(apr: Apr) -> bool:
 
 
 def count_nodes(apr: Apr) -> int:
-    """The nodes in the database, which may be in use or not yet there."""
-    try:
-        path = Path(apr.environment["APR_DATA_DIR"]) / "apr.db"
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as database:
-            return int(database.execute("select count(*) from nodes").fetchone()[0])
-    except sqlite3.Error:
-        return 0
+    return nodes_saved(Path(apr.environment["APR_DATA_DIR"]))
 
 
 def say(kind: Kind, number: int, trial: Trial) -> None:
@@ -225,7 +216,7 @@ def say(kind: Kind, number: int, trial: Trial) -> None:
 
 HEADER = (
     "| generator | nodes | runs | hit | SIGKILL | SIGINT | hit before the first node"
-    " | same tree | validations lost, most | in all |\n|---|---|---|---|---|---|---|---|---|---|"
+    " | same tree |\n|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -241,8 +232,6 @@ def describe(kind: Kind, tree: Sequence[object], trials: Sequence[Trial]) -> str
         signals.count("SIGINT"),
         early,
         sum(trial.same for trial in trials),
-        max((trial.lost for trial in trials), default=0),
-        sum(trial.lost for trial in trials),
     )
     return f"| {' | '.join(map(str, cells))} |"
 

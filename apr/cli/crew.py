@@ -18,11 +18,15 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apr.bench.records import ERROR, BugRecord, Protocol
 from apr.core.bug import Bug
+from apr.core.errors import AprError
 from apr.datasets.dataset import Dataset
+
+if TYPE_CHECKING:
+    from apr.service import Service
 
 STOP_S = 60.0
 """How long a worker may take to save its run."""
@@ -163,7 +167,7 @@ def serve(connection: Connection, dataset: Dataset) -> None:
     os.setpgid(0, 0)
     for number in _SIGNALS:
         signal.signal(number, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         _work(_listen(connection), connection, dataset)
 
@@ -172,10 +176,13 @@ def _work(inbox: queue.SimpleQueue[Task | None], connection: Connection, dataset
     from apr.cli.benchmark import run_bug
     from apr.cli.request import open_service
 
-    service = open_service()
+    service: Service | None = None
     while (task := inbox.get()) is not None:
         try:
+            service = service or open_service()
             record = run_bug(service, dataset, task.bug, task.protocol, _ignore)
+        except AprError as error:
+            record = BugRecord(task.bug.name, ERROR, message=str(error))
         except Exception as error:  # noqa: BLE001 - of one bug among many: kept with its record
             record = BugRecord(task.bug.name, ERROR, message=_describe_crash(error))
         connection.send(record)

@@ -4,34 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
 from pathlib import Path
 
 import pytest
 
-from support.e2e import BUGS, Apr
+from support.e2e import BUGS, Apr, nodes_saved, tree_of
 
 BUDGET = ("--candidates", 120, "--seed", 3, "--format", "json", "--policy", "mcts")
 ENOUGH = 5  # nodes to have something to go on from; a busy machine may notice much later
-
-
-def nodes_saved(data: Path) -> int:
-    try:
-        with sqlite3.connect(f"file:{data}/apr.db?mode=ro", uri=True, timeout=5) as db:
-            return int(db.execute("select count(*) from nodes").fetchone()[0])
-    except sqlite3.Error:
-        return 0
-
-
-def tree_of(apr: Apr, run: str = "last") -> list[dict]:
-    """The run's nodes without what may differ between executions: time."""
-    nodes = json.loads(apr("tree", run, "--format", "json").stdout)["nodes"]
-    for node in nodes:
-        if node.get("report"):
-            for timed in ("duration_s", "results", "message"):
-                node["report"].pop(timed, None)
-        node.pop("duration_s", None)
-    return nodes
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "benchmarks" / "demo"
@@ -71,6 +75,22 @@ class Apr:
 def heed_interrupts() -> None:
     """A shell's background job, such as a CI's, has its children ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def nodes_saved(data: Path) -> int:
+    """The nodes in the database of a data folder, which may be in use or not yet there."""
+    try:
+        address = f"file:{data}/apr.db?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=5)) as database:
+            return int(database.execute("select count(*) from nodes").fetchone()[0])
+    except sqlite3.Error:
+        return 0
+
+
+def tree_of(apr: Apr, run: str = "last", leave_out: frozenset[str] = frozenset()) -> list[Any]:
+    """The run's nodes, without the fields named."""
+    nodes = json.loads(apr("tree", run, "--format", "json").stdout)["nodes"]
+    return [{k: v for k, v in node.items() if k not in leave_out} for node in nodes]
 
 
 def snapshot(folder: Path) -> Mapping[str, tuple[bytes, float]]:

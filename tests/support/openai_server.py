@@ -105,7 +105,10 @@ class Server:
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         length = int(handler.headers["Content-Length"])
-        request = json.loads(handler.rfile.read(length))
+        body = handler.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionResetError  # a client that was killed while it asked
+        request = json.loads(body)
         with self._lock:
             number = len(self.requests)
             self.requests.append(request)
