@@ -1,0 +1,289 @@
+"""Inputs for one function: what the suite gave it, varied, recombined and pushed to extremes."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from validation.patchdiff.capture import is_linked
+from validation.patchdiff.hints import hinted_shape
+from validation.patchdiff.model import Call
+from validation.patchdiff.shapes import Numbers, Shape, Strings, infer_shape
+from validation.patchdiff.values import Opaque
+from validation.patchdiff.variation import sample, vary
+
+MAX_REJECTED = 400
+SMALL = (0, 1, -1, 2, 3, -2, 10, 100)
+TEXTS = ("", " ", "a", "A", "aa", "ab", "aB1", "0", "-1", "a b", "é", "\n", "()", ",")
+LARGEST = 10**4
+
+
+class Inputs:
+    """An endless, reproducible supply of different calls; `learn` makes it prefer what pays.
+
+    `hints` are the annotations of the parameters, in order; `constants` literals of the code.
+    """
+
+    def __init__(
+        self,
+        seeds: Sequence[Call],
+        hints: Sequence[str],
+        constants: Sequence[Any],
+        rng: Random,
+        *,
+        is_method: bool = False,
+    ) -> None:
+        self._rng = rng
+        self._queue = list(seeds)
+        self._pool = list(seeds)
+        self._favourites: list[Call] = []
+        self._seen: set[str] = set()
+        self._constants = list(constants)
+        self._hinted = [hinted_shape(hint) for hint in hints]
+        self._shapes = self._infer(seeds)
+        if not seeds and not is_method:
+            self._start_from_hints()
+
+    def _infer(self, seeds: Sequence[Call]) -> list[Shape]:
+        """A shape for each position; positions that only some calls have are left as they are."""
+        if not seeds:
+            return []
+        count = min(len(call.arguments) for call in seeds)
+        columns = [[call.arguments[index] for call in seeds] for index in range(count)]
+        return [infer_shape(column) for column in columns]
+
+    def _start_from_hints(self) -> None:
+        shapes = [shape for shape in self._hinted if shape is not None]
+        if shapes and len(shapes) == len(self._hinted):
+            self._shapes = shapes
+            made = [Call(tuple(sample(s, self._rng) for s in shapes), (), "made") for _ in range(8)]
+            self._queue, self._pool = made, list(made)
+
+    def take(self, count: int) -> list[Call]:
+        """The next different calls; fewer when nothing new comes up any more."""
+        taken: list[Call] = []
+        rejected = 0
+        while len(taken) < count and rejected < MAX_REJECTED and (self._queue or self._pool):
+            call = self._queue.pop(0) if self._queue else self._make()
+            key = repr((call.arguments, call.keywords))
+            if key in self._seen:
+                rejected += 1
+                continue
+            self._seen.add(key)
+            taken.append(call)
+        return taken
+
+    def learn(self, call: Call) -> None:
+        """Vary this call often from now on: it has shown something new."""
+        self._favourites.append(call)
+
+    def _make(self) -> Call:
+        rng = self._rng
+        liked = self._favourites and rng.random() < 0.5
+        call = rng.choice(self._favourites if liked else self._pool)
+        arguments = [copy.deepcopy(value) for value in call.arguments]
+        places = list(range(len(arguments)))
+        if not places or (call.keywords and rng.random() < 0.3):
+            return self._vary_keywords(call, arguments)
+        if is_linked(call):
+            index = rng.choice(places)
+            arguments[index] = _tweak(arguments[index], rng)
+            return Call(tuple(arguments), call.keywords, "varied")
+        for index in rng.sample(places, min(len(places), rng.choice((1, 1, 2, len(places))))):
+            arguments[index] = self._change(arguments[index], index)
+        return Call(tuple(arguments), call.keywords, "varied")
+
+    def _vary_keywords(self, call: Call, arguments: list[Any]) -> Call:
+        keywords = list(call.keywords)
+        if keywords:
+            index = self._rng.randrange(len(keywords))
+            name, value = keywords[index]
+            keywords[index] = (name, self._push(value))
+        return Call(tuple(arguments), tuple(keywords), "varied")
+
+    def _change(self, value: Any, index: int) -> Any:
+        rng = self._rng
+        chance = rng.random()
+        shape = self._shapes[index] if index < len(self._shapes) else None
+        hinted = self._hinted[index] if index < len(self._hinted) else None
+        if isinstance(value, Opaque):
+            others = [c.arguments[index] for c in self._pool if index < len(c.arguments)]
+            return rng.choice(others) if chance < 0.3 else _tweak(value, rng)
+        if chance < 0.35 and shape is not None:
+            return vary(value, shape, rng)
+        if chance < 0.55 and shape is not None:
+            return sample(_widened(shape), rng)
+        if chance < 0.65 and hinted is not None:
+            return sample(hinted, rng)
+        return self._push(value)
+
+    def _push(self, value: Any) -> Any:
+        """The value, or a part of it, at an extreme of its own type."""
+        rng = self._rng
+        if isinstance(value, bool):
+            return not value
+        if isinstance(value, int):
+            return self._push_int(value)
+        if isinstance(value, float):
+            near = (0.0, -value, value * 2, value / 2, value + 1, float(round(value)), 0.5, 1e-3)
+            return rng.choice((*near, *self._known(float), *map(float, self._known(int))))
+        if isinstance(value, str):
+            return self._push_text(value)
+        if isinstance(value, bytes):
+            return self._push_text(value.decode("latin-1")).encode("latin-1", "replace")
+        if isinstance(value, list | tuple):
+            return self._push_items(value)
+        if isinstance(value, set | frozenset):
+            return type(value)(_hashable(self._push_items(sorted(value, key=repr))))
+        if isinstance(value, dict):
+            return self._push_pairs(value)
+        return _tweak(value, rng) if isinstance(value, Opaque) else value
+
+    def _known(self, kind: type) -> list[Any]:
+        return [each for each in self._constants if type(each) is kind]
+
+    def _push_int(self, value: int) -> int:
+        near = [-value, value * 2, value // 2, value + 1, value - 1, value + 10]
+        known = [each + step for each in self._known(int) for step in (-1, 0, 1)]
+        chosen = self._rng.choice([*SMALL, *near, *known, *known])
+        return chosen if abs(chosen) <= LARGEST or chosen in known else value % LARGEST
+
+    def _push_text(self, value: str) -> str:
+        rng = self._rng
+        at = rng.randint(0, len(value))
+        known = self._known(str)
+        piece = rng.choice((*TEXTS, *known, *known, value[:1], value[-1:]))
+        forms = (
+            piece,
+            value[:at] + piece + value[at:],
+            value[:at] + piece + value[at + 1 :],
+            value[:at] + value[at + 1 :],
+            value.swapcase(),
+            value[::-1],
+            value * 2,
+            value + piece,
+            piece + value,
+        )
+        return rng.choice(forms)[:400]
+
+    def _push_items(self, value: Any) -> Any:
+        rng = self._rng
+        items = list(value)
+        at = rng.randint(0, len(items))
+        changed = list(items)
+        if items:
+            index = rng.randrange(len(items))
+            changed[index] = self._push(items[index])
+        more = [rng.choice(items)] if items else [rng.choice((0, 1, "a"))]
+        others: list[Any] = []
+        for call in rng.sample(self._pool, min(len(self._pool), 2)):
+            others += [each for each in call.arguments if isinstance(each, type(value))]
+        other = list(rng.choice(others)) if others else []
+        forms = [
+            changed, changed, items[:at], items[at:], items[:at] + more + items[at:],
+            items[:at] + items[at + 1 :], items[::-1], items * 2, _sorted(items), items + other,
+            more, [],
+        ]  # fmt: skip
+        chosen = rng.choice(forms)[:60]
+        return tuple(chosen) if isinstance(value, tuple) else chosen
+
+    def _push_pairs(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        rng = self._rng
+        pairs = list(value.items())
+        if not pairs or rng.random() < 0.15:
+            return {}
+        index = rng.randrange(len(pairs))
+        key, item = pairs[index]
+        choice = rng.randrange(4)
+        if choice == 0:
+            return dict(pairs[:index] + pairs[index + 1 :])
+        if choice == 1:
+            new = self._push(key)
+            return {**value, **({new: item} if _is_hashable(new) else {})}
+        pairs[index] = (key, self._push(item))
+        return dict(pairs)
+
+
+def _widened(shape: Shape) -> Shape:
+    if isinstance(shape, Numbers):
+        span = max(shape.high - shape.low, 5)
+        return replace(shape, low=shape.low - span, high=shape.high + span)
+    if isinstance(shape, Strings):
+        return replace(shape, shortest=0, longest=shape.longest + 3)
+    return shape
+
+
+def _sorted(items: list[Any]) -> list[Any]:
+    try:
+        return sorted(items)
+    except TypeError:
+        return items
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _hashable(items: list[Any]) -> list[Any]:
+    return [item for item in items if _is_hashable(item)]
+
+
+def _tweak(value: Any, rng: Random) -> Any:
+    """A described object with one of the plain values in it changed."""
+    if not isinstance(value, Opaque):
+        return value
+    described = value.described
+    leaves = list(_leaves(described))
+    if not leaves:
+        return value
+    holder, key = rng.choice(leaves)
+    holder[key] = _tweaked(holder[key], rng)
+    return Opaque(json.dumps(described))
+
+
+def _leaves(described: Any) -> list[tuple[Any, Any]]:
+    """Where plain values stand: in lists and state, never in names or numbers of references."""
+    found: list[tuple[Any, Any]] = []
+    pending: list[Any] = [described]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, list):
+            for index, item in enumerate(node):
+                if isinstance(item, list | dict):
+                    pending.append(item)
+                elif item is not None:
+                    found.append((node, index))
+        elif isinstance(node, dict) and node.get("t") in ("made", "shared", *_HOLDERS):
+            if node["t"] == "dict":
+                pairs = [pair for pair in node["v"] if isinstance(pair, list) and len(pair) == 2]
+                for pair in pairs:
+                    if isinstance(pair[1], list | dict):
+                        pending.append(pair[1])
+                    elif pair[1] is not None:
+                        found.append((pair, 1))
+            else:
+                pending += [node[name] for name in ("a", "s", "l", "d", "v") if name in node]
+    return found
+
+
+_HOLDERS = ("dict", "tuple", "set", "frozenset", "iterator")
+
+
+def _tweaked(value: Any, rng: Random) -> Any:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return rng.choice((value + 1, value - 1, -value, 0, 1, value * 2, value + 10))
+    if isinstance(value, float):
+        return rng.choice((value + 1, value - 1, -value, 0.0, value * 2, value / 2))
+    if isinstance(value, str):
+        return rng.choice(("", value + "a", value[1:], value[:-1], value.upper(), " ", value * 2))
+    return value
