@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from apr.comparison import NamedPatch, compare_patches
 from apr.core.bug import Bug
+from apr.core.candidate import patch_from_diff
 from apr.core.diff import FileChange
-from apr.core.errors import AprError, BadInputError, LeaseLostError
+from apr.core.errors import AprError, BadInputError, LeaseLostError, PatchDoesNotApplyError
 from apr.core.location import SuspiciousLocation
 from apr.core.oracle import Oracle
+from apr.core.patch import Patch
 from apr.core.ports import RunStore
 from apr.core.report import Baseline, ValidationReport
 from apr.core.run import Budget, RepairRun, RunStatus, Usage
@@ -27,6 +30,8 @@ from apr.search.loop import SearchStep, StopReason
 from apr.settings import RunSettings
 from apr.storage.oracle import decode_oracle, encode_oracle
 from apr.subject import PreparedSubject, prepare_subject
+from validation.patchdiff.model import DiffReport, DiffSettings
+from validation.workspace import SourceTree
 
 ORACLE = "oracle"
 LEASE_S = 15.0
@@ -207,6 +212,30 @@ class Service:
         notify("phase", {"name": "done"})
         return Validation(oracle.baseline, reports)
 
+    def diff(
+        self,
+        bug: Bug,
+        settings: RunSettings,
+        diffs: Mapping[str, Sequence[FileChange]],
+        how: DiffSettings,
+        listener: ProgressListener | None = None,
+    ) -> DiffReport:
+        """Find out how diffs, by name, make the subject behave differently; nothing is stored.
+
+        Raises:
+            BadInputError: when a diff does not fit the subject, or its tests cannot be traced.
+            EnvironmentUnusableError: when the subject's tests cannot be run.
+        """
+        notify = listener or _silent
+        notify("phase", {"name": "copy"})
+        with prepare_subject(bug, settings) as subject:
+            _announce(subject, notify)
+            base = SourceTree(subject.workspace.pristine)
+            patches = [NamedPatch(name, _fitting(name, diffs[name], base)) for name in diffs]
+            report = compare_patches(subject, patches, how, notify)
+        notify("phase", {"name": "done"})
+        return report
+
     def get_run(self, prefix: str) -> RepairRun:
         """The run whose id starts so.
 
@@ -250,6 +279,13 @@ def _final_status(result: Repair) -> RunStatus:
     if result.stopped is StopReason.CANCELLED:
         return RunStatus.CANCELLED
     return RunStatus.EXHAUSTED
+
+
+def _fitting(name: str, changes: Sequence[FileChange], base: Mapping[str, str]) -> Patch:
+    try:
+        return patch_from_diff(changes, base)
+    except PatchDoesNotApplyError as error:
+        raise BadInputError(f"the {name} patch does not fit the subject: {error}") from error
 
 
 class _Recorder:

@@ -99,6 +99,7 @@ class _Comparison:
             modules=tuple(dict.fromkeys(each.target.module for each in seen)),
         )
         exploration = self._explore(seen, place) if seen else None
+        self._prove()
         return self._report(suite, captures, seen, exploration, "")
 
     def _capture(self) -> list[Captured]:
@@ -199,10 +200,10 @@ class _Comparison:
             confirmed.confirmation,
             confirmed.base,
         )
-        self._keep(discrepancy, place)
+        self._keep(discrepancy)
         return True
 
-    def _keep(self, found: Discrepancy, place: Place) -> None:
+    def _keep(self, found: Discrepancy) -> None:
         said = ", ".join(
             f"{name} {show_outcome(outcome)}"
             for name, outcome in zip(self._names, found.outcomes, strict=True)
@@ -214,10 +215,20 @@ class _Comparison:
             self._invalid.append(found)
             return
         witness = write_witness(found, self._names, self._spans, len(self._found) + 1)
-        if witness is not None:
-            witness = prove(witness, self._subject.versions, place, self._subject.limits)
         self._found.append(replace(found, witness=witness))
         self._notify("discrepancy", {"question": found.question})
+
+    def _prove(self) -> None:
+        """Run the tests that were written on all versions."""
+        subject = self._subject
+        written = [each.witness for each in self._found if each.witness is not None]
+        proven = {
+            w.name: w for w in prove(written, subject.versions, subject.place, subject.limits)
+        }
+        self._found = [
+            replace(each, witness=proven.get(each.witness.name) if each.witness else None)
+            for each in self._found
+        ]
 
     def _report(
         self,

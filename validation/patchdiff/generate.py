@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -17,6 +17,7 @@ from validation.patchdiff.values import Opaque
 from validation.patchdiff.variation import sample, vary
 
 MAX_REJECTED = 400
+MAX_RECENT = 200
 SMALL = (0, 1, -1, 2, 3, -2, 10, 100)
 TEXTS = ("", " ", "a", "A", "aa", "ab", "aB1", "0", "-1", "a b", "é", "\n", "()", ",")
 LARGEST = 10**4
@@ -41,6 +42,7 @@ class Inputs:
         self._queue = list(seeds)
         self._pool = list(seeds)
         self._favourites: list[Call] = []
+        self._recent: list[Call] = []
         self._seen: set[str] = set()
         self._constants = list(constants)
         self._hinted = [hinted_shape(hint) for hint in hints]
@@ -75,6 +77,7 @@ class Inputs:
                 continue
             self._seen.add(key)
             taken.append(call)
+        self._recent = [*self._recent, *taken][-MAX_RECENT:]
         return taken
 
     def learn(self, call: Call) -> None:
@@ -83,19 +86,25 @@ class Inputs:
 
     def _make(self) -> Call:
         rng = self._rng
-        liked = self._favourites and rng.random() < 0.5
-        call = rng.choice(self._favourites if liked else self._pool)
+        call = rng.choice(self._choose())
         arguments = [copy.deepcopy(value) for value in call.arguments]
         places = list(range(len(arguments)))
         if not places or (call.keywords and rng.random() < 0.3):
             return self._vary_keywords(call, arguments)
         if is_linked(call):
             index = rng.choice(places)
-            arguments[index] = _tweak(arguments[index], rng)
+            arguments[index] = _tweak(arguments[index], rng, self._push)
             return Call(tuple(arguments), call.keywords, "varied")
         for index in rng.sample(places, min(len(places), rng.choice((1, 1, 2, len(places))))):
             arguments[index] = self._change(arguments[index], index)
         return Call(tuple(arguments), call.keywords, "varied")
+
+    def _choose(self) -> list[Call]:
+        """What to start from: what has paid, what was tried of late, or the suite's own calls."""
+        chance = self._rng.random()
+        if chance < 0.4 and self._favourites:
+            return self._favourites
+        return self._recent if chance < 0.7 and self._recent else self._pool
 
     def _vary_keywords(self, call: Call, arguments: list[Any]) -> Call:
         keywords = list(call.keywords)
@@ -112,7 +121,7 @@ class Inputs:
         hinted = self._hinted[index] if index < len(self._hinted) else None
         if isinstance(value, Opaque):
             others = [c.arguments[index] for c in self._pool if index < len(c.arguments)]
-            return rng.choice(others) if chance < 0.3 else _tweak(value, rng)
+            return rng.choice(others) if chance < 0.3 else _tweak(value, rng, self._push)
         if chance < 0.35 and shape is not None:
             return vary(value, shape, rng)
         if chance < 0.55 and shape is not None:
@@ -141,7 +150,7 @@ class Inputs:
             return type(value)(_hashable(self._push_items(sorted(value, key=repr))))
         if isinstance(value, dict):
             return self._push_pairs(value)
-        return _tweak(value, rng) if isinstance(value, Opaque) else value
+        return _tweak(value, rng, self._push) if isinstance(value, Opaque) else value
 
     def _known(self, kind: type) -> list[Any]:
         return [each for each in self._constants if type(each) is kind]
@@ -149,7 +158,7 @@ class Inputs:
     def _push_int(self, value: int) -> int:
         near = [-value, value * 2, value // 2, value + 1, value - 1, value + 10]
         known = [each + step for each in self._known(int) for step in (-1, 0, 1)]
-        chosen = self._rng.choice([*SMALL, *near, *known, *known])
+        chosen = self._rng.choice([*SMALL, *near, *known, *known, self._rng.randint(-999, 999)])
         return chosen if abs(chosen) <= LARGEST or chosen in known else value % LARGEST
 
     def _push_text(self, value: str) -> str:
@@ -236,7 +245,7 @@ def _hashable(items: list[Any]) -> list[Any]:
     return [item for item in items if _is_hashable(item)]
 
 
-def _tweak(value: Any, rng: Random) -> Any:
+def _tweak(value: Any, rng: Random, change: Callable[[Any], Any]) -> Any:
     """A described object with one of the plain values in it changed."""
     if not isinstance(value, Opaque):
         return value
@@ -245,7 +254,7 @@ def _tweak(value: Any, rng: Random) -> Any:
     if not leaves:
         return value
     holder, key = rng.choice(leaves)
-    holder[key] = _tweaked(holder[key], rng)
+    holder[key] = change(holder[key])
     return Opaque(json.dumps(described))
 
 
@@ -275,15 +284,3 @@ def _leaves(described: Any) -> list[tuple[Any, Any]]:
 
 
 _HOLDERS = ("dict", "tuple", "set", "frozenset", "iterator")
-
-
-def _tweaked(value: Any, rng: Random) -> Any:
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int):
-        return rng.choice((value + 1, value - 1, -value, 0, 1, value * 2, value + 10))
-    if isinstance(value, float):
-        return rng.choice((value + 1, value - 1, -value, 0.0, value * 2, value / 2))
-    if isinstance(value, str):
-        return rng.choice(("", value + "a", value[1:], value[:-1], value.upper(), " ", value * 2))
-    return value

@@ -85,7 +85,7 @@ def vary(value: Any, shape: Shape, rng: Random) -> Any:
             return _arrange(_vary_items(list(value), shape, rng), shape, rng)
         case Items(columns=()) if isinstance(value, set | frozenset):
             return _arrange(_vary_items(sorted(value, key=repr), shape, rng), shape, rng)
-        case Items() if isinstance(value, list | tuple):
+        case Items() if isinstance(value, list | tuple) and len(value) == len(shape.columns):
             changed = list(value)
             index = rng.randrange(len(changed)) if changed else 0
             changed[index : index + 1] = [

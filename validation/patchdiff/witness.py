@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from apr.core.bug import RunnerKind, TestCommand
+from apr.core.bug import RunnerKind
 from apr.core.errors import AprError
 from apr.core.report import TestOutcome
 from validation.patchdiff.compare import SILENT, differences
@@ -270,34 +270,47 @@ def _quoted(text: str) -> str:
 
 
 def prove(
-    witness: Witness, versions: Sequence[Version], place: Place, limits: RunLimits
-) -> Witness:
-    """Run the test on the versions it speaks of, each in a fresh sandbox.
+    witnesses: Sequence[Witness], versions: Sequence[Version], place: Place, limits: RunLimits
+) -> list[Witness]:
+    """Run all tests on every version, each version in a fresh sandbox.
 
-    It is proven when it passes where it should pass, and fails where it should fail.
+    A test is proven when it passes where it should pass, and fails where it should fail.
     """
-    command = TestCommand(
-        RunnerKind.PYTEST,
-        (witness.name,),
-        place.command.python,
-        environment=place.command.environment,
-    )
-    runner = PythonRunner(command, place.sandbox)
-    for version in versions:
-        if version.name not in (*witness.passes, *witness.fails):
-            continue
-        wanted = version.name in witness.passes
-        file = version.root / witness.name
-        if file.exists():
-            return witness
-        file.write_text(witness.text, encoding="utf-8", errors="surrogatepass")
-        try:
-            execution, _ = runner.run(version.root, limits)
-            passed = [result.outcome is TestOutcome.PASSED for result in execution.results]
-            if passed != [wanted]:
-                return witness
-        except AprError:
-            return witness
-        finally:
+    if not witnesses:
+        return []
+    passed = [_passed(witnesses, version, place, limits) for version in versions]
+    return [
+        replace(
+            witness,
+            is_proven=all(
+                seen.get(witness.name) is (version.name in witness.passes)
+                for version, seen in zip(versions, passed, strict=True)
+                if version.name in (*witness.passes, *witness.fails)
+            ),
+        )
+        for witness in witnesses
+    ]
+
+
+def _passed(
+    witnesses: Sequence[Witness], version: Version, place: Place, limits: RunLimits
+) -> dict[str, bool]:
+    """By file whether its test passed on the version; nothing where it could not be run."""
+    names = tuple(witness.name for witness in witnesses)
+    command = replace(place.command, kind=RunnerKind.PYTEST, argv=names)
+    files = [(version.root / witness.name, witness.text) for witness in witnesses]
+    if any(file.exists() for file, _ in files):
+        return {}
+    try:
+        for file, text in files:
+            file.write_text(text, encoding="utf-8", errors="surrogatepass")
+        execution, _ = PythonRunner(command, place.sandbox).run(version.root, limits)
+    except AprError:
+        return {}
+    finally:
+        for file, _ in files:
             file.unlink(missing_ok=True)
-    return replace(witness, is_proven=True)
+    return {
+        result.test.partition("::")[0]: result.outcome is TestOutcome.PASSED
+        for result in execution.results
+    }

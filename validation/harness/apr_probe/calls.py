@@ -60,6 +60,8 @@ class Bench:
         before = _describe_all(arguments, keywords)
         invalid = self._domain(function, module, name).complaint(arguments, keywords)
         outcome = self._observe(function, arguments, keywords, sys.modules[module], limit_s)
+        if outcome.get("raised", {}).pop("asserted", "") == name.rpartition(".")[2]:
+            invalid = invalid or "an assertion of the function rejects it"
         if invalid:
             outcome["invalid"] = invalid
         after = _describe_all(arguments, keywords)
@@ -125,20 +127,25 @@ class Bench:
             return {"raised": self._describe_error(error)}
 
     def _describe_error(self, error: BaseException) -> dict[str, Any]:
-        """Its class and text; `own` when a `raise` statement of the subject raised it."""
+        """Its class and text; `own` when a `raise` statement of the subject raised it.
+
+        `asserted` names the function whose assertion failed.
+        """
         frame = error.__traceback__
         while frame is not None and frame.tb_next is not None:
             frame = frame.tb_next
-        own = False
+        own, asserted = False, ""
         if frame is not None:
             code = frame.tb_frame.f_code
             is_raise = code.co_code[frame.tb_lasti] == RAISE
             own = is_raise and self._relative(code.co_filename) != code.co_filename
+            asserted = code.co_name if own and type(error) is AssertionError else ""
         try:
             message = normalise(str(error))
         except Exception:
             message = ""
-        return {"type": type_name(type(error)), "message": message, "own": own}
+        told = {"type": type_name(type(error)), "message": message, "own": own}
+        return {**told, "asserted": asserted} if asserted else told
 
     def _relative(self, path: str) -> str:
         full = os.path.abspath(path)
