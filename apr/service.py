@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from apr.candidates import sort_by_behaviour
 from apr.comparison import NamedPatch, compare_patches
+from apr.core.behaviour import Behaviour
 from apr.core.bug import Bug
 from apr.core.candidate import patch_from_diff
 from apr.core.diff import FileChange
@@ -28,12 +30,14 @@ from apr.core.tree import SearchTree
 from apr.repair import Known, Notify, OpenProposer, Repair, judge_diffs, measure_oracle, repair
 from apr.search.loop import SearchStep, StopReason
 from apr.settings import RunSettings
+from apr.storage.behaviour import decode_behaviour, encode_behaviour
 from apr.storage.oracle import decode_oracle, encode_oracle
 from apr.subject import PreparedSubject, prepare_subject
 from validation.patchdiff.model import DiffReport, DiffSettings
 from validation.workspace import SourceTree
 
 ORACLE = "oracle"
+BEHAVIOUR = "behaviour"
 LEASE_S = 15.0
 ProgressListener = Notify
 
@@ -120,7 +124,7 @@ class Service:
             _announce(subject, notify)
             oracle = self._oracle(run, subject, settings, notify)
             known = Known(self.store.load_reports(run.id), run.usage)
-            return repair(
+            result = repair(
                 run.bug,
                 subject,
                 oracle,
@@ -134,6 +138,10 @@ class Service:
                 self.store,
                 lambda measured: self._save_oracle(run.id, measured),
             )
+            behaviour = sort_by_behaviour(result, subject, settings, run.seed, notify)
+            if behaviour is not None:
+                self.store.save_artifact(run.id, BEHAVIOUR, encode_behaviour(behaviour))
+            return result
 
     def _oracle(
         self, run: RepairRun, subject: PreparedSubject, settings: RunSettings, notify: Notify
@@ -257,6 +265,11 @@ class Service:
         saved = self.store.load_artifact(run_id, ORACLE)
         return None if saved is None else decode_oracle(saved)
 
+    def behaviour(self, run_id: str) -> Behaviour | None:
+        """How the plausible patches of a run behave, where they were compared."""
+        saved = self.store.load_artifact(run_id, BEHAVIOUR)
+        return None if saved is None else decode_behaviour(saved)
+
     def locations(self, run_id: str) -> tuple[SuspiciousLocation, ...]:
         """The suspects of a run that got so far."""
         oracle = self.oracle(run_id)
@@ -291,7 +304,9 @@ def _fitting(name: str, changes: Sequence[FileChange], base: Mapping[str, str]) 
 class _Recorder:
     """Keeps the lasting events in the store and passes all of them on."""
 
-    LASTING = frozenset({"phase", "sandbox", "baseline", "locations", "plausible", "warning"})
+    LASTING = frozenset(
+        {"phase", "sandbox", "baseline", "locations", "plausible", "warning", "discrepancy"}
+    )
 
     def __init__(self, store: RunStore, run_id: str, listener: ProgressListener | None) -> None:
         self._store = store

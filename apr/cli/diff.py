@@ -299,7 +299,7 @@ def _details(found: Discrepancy) -> Iterator[str]:
     if found.base is not None:
         from validation.patchdiff.render import show_outcome
 
-        yield one_line(f"without a patch: {show_outcome(found.base)}")
+        yield one_line(f"without a patch: {show_outcome(found.base, found.aspects)}")
     witness = found.witness
     if witness is None:
         yield "no test can be written of it"

@@ -205,7 +205,7 @@ class _Comparison:
 
     def _keep(self, found: Discrepancy) -> None:
         said = ", ".join(
-            f"{name} {show_outcome(outcome)}"
+            f"{name} {show_outcome(outcome, found.aspects)}"
             for name, outcome in zip(self._names, found.outcomes, strict=True)
         )
         found = replace(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from validation.patchdiff.clusters import classes_of
 from validation.patchdiff.confirm import aspects_of
 from validation.patchdiff.generate import Inputs
 from validation.patchdiff.model import Aspect, Call, DiffSettings, Outcome, Target
@@ -107,5 +108,6 @@ class Exploration:
 
 def _kind(target: Target, outcomes: Sequence[Outcome], aspects: Sequence[Aspect]) -> str:
     endings = [o.raised.type if o.raised is not None else o.ended for o in outcomes]
+    sides = classes_of(outcomes)
     is_valid = not any(outcome.invalid for outcome in outcomes)
-    return f"{target} {endings} {aspects[0].value} {is_valid}"
+    return f"{target} {endings} {sides} {aspects[0].value} {is_valid}"

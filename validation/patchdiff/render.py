@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from validation.patchdiff.model import Call, Outcome, Target
+from validation.patchdiff.model import Aspect, Call, Outcome, Target
 from validation.patchdiff.targets import Span
 from validation.patchdiff.values import describe_value
 
@@ -213,8 +213,16 @@ def show_call(target: Target, call: Call) -> str:
     return _cut(f"{target.name}({', '.join(shown)})")
 
 
-def show_outcome(outcome: Outcome) -> str:
-    """What happened, as a clause: `returns 0`, `raises ValueError('no')`."""
+def show_outcome(outcome: Outcome, aspects: Sequence[Aspect] = ()) -> str:
+    """What happened, as a clause: `returns 0`, `raises ValueError('no')`.
+
+    Side effects are told when they are among the `aspects` in which outcomes differ.
+    """
+    effects = [told for aspect in aspects for told in _show_effect(outcome, aspect)]
+    return " and ".join([_show_ending(outcome), *effects])
+
+
+def _show_ending(outcome: Outcome) -> str:
     if outcome.ended == "raised" and outcome.raised is not None:
         said = f"({outcome.raised.message!r})" if outcome.raised.message else ""
         return _cut(f"raises {outcome.raised.type}{said}")
@@ -223,3 +231,22 @@ def show_outcome(outcome: Outcome) -> str:
     return {"timeout": "does not end in time", "died": "ends the process"}.get(
         outcome.ended, "cannot be called"
     )
+
+
+def _show_effect(outcome: Outcome, aspect: Aspect) -> Iterator[str]:
+    if aspect is Aspect.ARGUMENTS:
+        changed = [
+            f"makes argument {int(index) + 1} {show(value)}"
+            for index, value in sorted(outcome.arguments.items())
+            if index.isdecimal()
+        ]
+        yield from changed or ["leaves its arguments as they are"]
+    elif aspect is Aspect.OUTPUT:
+        yield f"prints {_cut(repr(outcome.stdout + outcome.stderr))}"
+    elif aspect is Aspect.WARNINGS:
+        yield f"warns {_cut(repr([message for _, message in outcome.warnings]))}"
+    elif aspect is Aspect.STATE:
+        kept = [f"sets {name} to {show(value)}" for name, value in sorted(outcome.state.items())]
+        yield from kept or ["leaves its module as it is"]
+    elif aspect is Aspect.FILES:
+        yield f"writes {', '.join(sorted(outcome.files)) or 'no file'}"

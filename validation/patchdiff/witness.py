@@ -96,12 +96,12 @@ class _Writer:
         name = re.sub(r"\W+", "_", self._found.target.name).strip("_").lower()
         imports = sorted({"pytest", *self._needs, *self._renderer.modules})
         said = "\n".join(
-            f"    {version}: {show_outcome(each)}"
+            f"    {version}: {show_outcome(each, self._found.aspects)}"
             for version, each in zip(versions, self._found.outcomes, strict=True)
         )
         base = self._found.base
         if base is not None:
-            said += f"\n    without a patch: {show_outcome(base)}"
+            said += f"\n    without a patch: {show_outcome(base, self._found.aspects)}"
         docstring = _quoted(f"{show_call(self._found.target, self._found.call)}\n\n{said}\n")
         helpers = MADE if self._renderer.needs_made else ""
         helpers += CONTENT if "content(" in body else ""
