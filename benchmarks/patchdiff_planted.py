@@ -14,26 +14,31 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import multiprocessing
+import os
+import signal
 import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice
+from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from planted_changes import mutants, rewritings
 
 from apr.core.bug import RunnerKind, TestCommand
-from apr.datasets import humanevalfix, quixbugs
+from apr.datasets import differential_child, humanevalfix, quixbugs
 from apr.datasets.cases import Case
 from apr.datasets.dataset import Dataset, ReferenceProgram
-from apr.datasets.differential import Limits, compare_programs, process_execute
+from apr.datasets.differential import outcomes_agree
 from apr.datasets.split_checks import find_argument_lists, split_check
 from validation.patchdiff.engine import Subject, compare_versions
 from validation.patchdiff.model import DiffReport, DiffSettings, DiffVerdict
@@ -45,9 +50,9 @@ from validation.sandbox.interpreter import python_readable_paths
 from validation.sandbox.policy import SandboxPolicy
 from validation.sandbox.select import open_sandbox
 
-MUTANTS_TRIED = 16
-ORACLE = Limits(cases=400, batch=200, seconds=20.0)
-QUICK = Limits(cases=100, seconds=10.0, candidate_call_s=1.0)
+MUTANTS_TRIED = 120
+ORACLE_CASES = 400
+SCREEN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +146,9 @@ def make_pairs(program: Program, per_program: int, seed: int) -> list[Pair]:
     rng = Random(f"{seed} {program.name}")
     found: list[Pair] = []
     source = program.files[program.path]
-    for text, change in islice(mutants(source, program.entry_point, rng), MUTANTS_TRIED):
-        if len(found) < per_program and _survives(program, text) and _differs(program, text):
+    tried = list(islice(mutants(source, program.entry_point, rng), MUTANTS_TRIED))
+    for (text, change), is_wanted in zip(tried, screen(program, tried), strict=False):
+        if is_wanted and len(found) < 2 * per_program:
             found.append(Pair(program.name, change, text + "\n", differs=True))
     kept: dict[str, Pair] = {}
     for text, change in rewritings(source, program.entry_point, rng):
@@ -150,28 +156,76 @@ def make_pairs(program: Program, per_program: int, seed: int) -> list[Pair]:
     return [*found, *list(kept.values())[:per_program]]
 
 
-def _survives(program: Program, text: str) -> bool:
-    """Whether the mutant does what the program does on the inputs of its tests."""
-    return not _difference(program, text, iter(program.suite), QUICK)
+def screen(program: Program, tried: Sequence[tuple[str, str]]) -> Iterator[bool]:
+    """For each text whether it passes the suite and is known to differ.
+
+    They run in a process of their own, with a time limit for each call; after a text that cannot
+    be interrupted, the process starts anew with the next one.
+    """
+    start = 0
+    while start < len(tried):
+        receiver, sender = multiprocessing.Pipe(duplex=False)
+        texts = [text for text, _ in tried[start:]]
+        process = multiprocessing.Process(target=_screen_all, args=(program, texts, sender))
+        process.start()
+        sender.close()
+        try:
+            while start < len(tried) and receiver.poll(SCREEN_S):
+                yield receiver.recv()
+                start += 1
+        except EOFError:
+            pass
+        process.kill()
+        process.join()
+        if start < len(tried):
+            yield False
+            start += 1
 
 
-def _differs(program: Program, text: str) -> bool:
-    """Whether the hidden tests, or inputs that were made otherwise, tell the mutant apart."""
-    cases: Iterator[Case] = chain(program.hidden, program.reference.cases(12345))
-    return _difference(program, text, cases, ORACLE)
+def _screen_all(program: Program, texts: Sequence[str], sender: Connection) -> None:
+    signal.signal(signal.SIGPROF, differential_child._raise_timeout)
+    differential_child._limit_resources(2048)
+    sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - it ends with the process
+    suite = _expected(program, iter(program.suite), 100)
+    # Inputs that the engine does not make: hidden tests, and the loaders' own generators.
+    others = chain(program.hidden, program.reference.cases(12345))
+    oracle = _expected(program, others, ORACLE_CASES)
+    for text in texts:
+        function = _load(text, program.entry_point)
+        survives = function is not None and not _differs(program, function, suite)
+        sender.send(survives and _differs(program, function, oracle))
 
 
-def _difference(program: Program, text: str, cases: Iterator[Case], limits: Limits) -> bool:
-    compared = compare_programs(
-        text,
-        program.reference.source,
-        program.entry_point,
-        cases,
-        process_execute(),
-        limits=limits,
-        tolerance=program.reference.tolerance,
+def _load(text: str, name: str) -> Callable[..., Any] | None:
+    try:
+        return differential_child.load_function(text, name)
+    except Exception:  # noqa: BLE001 - whatever a mutant raises, it is of no use
+        return None
+
+
+Expected = list[tuple[Case, dict[str, Any]]]
+
+
+def _expected(program: Program, cases: Iterator[Case], wanted: int) -> Expected:
+    """Inputs on which the reference returns, with what it returns."""
+    function = differential_child.load_function(program.reference.source, program.entry_point)
+    found: Expected = []
+    for case in islice(cases, 3 * wanted):
+        outcome = differential_child.call(function, case.to_json(), 0.2)
+        if "value" in outcome and len(found) < wanted:
+            found.append((case, outcome))
+    return found
+
+
+def _differs(program: Program, function: Callable[..., Any], expected: Expected) -> bool:
+    return any(
+        not outcomes_agree(
+            wanted,
+            differential_child.call(function, case.to_json(), 1.0),
+            program.reference.tolerance(case),
+        )
+        for case, wanted in expected
     )
-    return compared.first_difference is not None
 
 
 def judge(pair: Pair, program: Program, place: Place, settings: DiffSettings, work: Path) -> Row:
@@ -266,7 +320,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quixbugs", type=Path)
     parser.add_argument("--humanevalfix", type=Path)
     parser.add_argument("--pairs", type=Path, help="where the pairs are kept")
-    parser.add_argument("--per-program", type=int, default=2, help="positives, and negatives")
+    parser.add_argument("--per-program", type=int, default=2, help="negatives, half the positives")
     parser.add_argument("--limit", type=int, help="judge only so many pairs")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--repeats", type=int, default=3)

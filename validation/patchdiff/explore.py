@@ -16,6 +16,9 @@ from validation.patchdiff.sessions import Session, perform
 MAX_OF_A_KIND = 2
 """How often a kind of difference may turn out to be chance before it is no longer looked at."""
 
+SHORTEST = 0.1
+"""Where calls do not end, later ones get less time, down to this share of it."""
+
 Row = tuple[Outcome | None, ...]
 
 
@@ -37,6 +40,7 @@ class _Field:
     target: Target
     inputs: Inputs
     tried: int = 0
+    limit_s: float = 0.0
     is_over: bool = False
     shapes: set[object] = field(default_factory=set)
 
@@ -55,7 +59,7 @@ class Exploration:
         self.tried: Counter[str] = Counter()
         self.lines: list[set[tuple[str, int]]] = [set() for _ in sessions]
         self._sessions = sessions
-        self._fields = [_Field(target, source) for target, source in inputs]
+        self._fields = [_Field(t, source, limit_s=settings.call_s) for t, source in inputs]
         self._settings = settings
         self._clock = clock
         self._kinds: Counter[str] = Counter()
@@ -78,7 +82,10 @@ class Exploration:
         each.is_over = not calls or each.tried >= settings.inputs
         if not calls:
             return
-        rows = perform(self._sessions, each.target, calls, settings.call_s)
+        rows = perform(self._sessions, each.target, calls, each.limit_s)
+        left = [call for call, row in zip(calls, rows, strict=True) if None in row]
+        each.inputs.put_back(left)
+        each.tried -= len(left)
         found = [s for s in map(self._note, [each] * len(calls), calls, rows) if s is not None]
         found.sort(key=lambda sighting: (bool(sighting.invalid), len(repr(sighting.call))))
         for sighting in found:
@@ -90,6 +97,11 @@ class Exploration:
         if len(outcomes) < len(row):
             return None
         if all(outcome.ended == "unusable" for outcome in outcomes):
+            return None
+        if all(outcome.ended == "timeout" for outcome in outcomes):
+            # What never ends on any version would use up the time of what does.
+            each.inputs.forget(call)
+            each.limit_s = max(each.limit_s / 2, self._settings.call_s * SHORTEST)
             return None
         self.executions += 1
         self.tried[str(each.target)] += 1

@@ -41,6 +41,7 @@ class Inputs:
         self._rng = rng
         self._queue = list(seeds)
         self._pool = list(seeds)
+        self._loose = [call for call in seeds if not is_linked(call)]
         self._favourites: list[Call] = []
         self._recent: list[Call] = []
         self._seen: set[str] = set()
@@ -71,7 +72,7 @@ class Inputs:
         rejected = 0
         while len(taken) < count and rejected < MAX_REJECTED and (self._queue or self._pool):
             call = self._queue.pop(0) if self._queue else self._make()
-            key = repr((call.arguments, call.keywords))
+            key = _key(call)
             if key in self._seen:
                 rejected += 1
                 continue
@@ -83,6 +84,15 @@ class Inputs:
     def learn(self, call: Call) -> None:
         """Vary this call often from now on: it has shown something new."""
         self._favourites.append(call)
+
+    def put_back(self, calls: Sequence[Call]) -> None:
+        """Give these calls again: they were not performed."""
+        self._queue = [*calls, *self._queue]
+        self._seen.difference_update(_key(call) for call in calls)
+
+    def forget(self, call: Call) -> None:
+        """Do not vary this call any more: it takes too long."""
+        self._recent = [each for each in self._recent if each is not call]
 
     def _make(self) -> Call:
         rng = self._rng
@@ -120,8 +130,8 @@ class Inputs:
         shape = self._shapes[index] if index < len(self._shapes) else None
         hinted = self._hinted[index] if index < len(self._hinted) else None
         if isinstance(value, Opaque):
-            others = [c.arguments[index] for c in self._pool if index < len(c.arguments)]
-            return rng.choice(others) if chance < 0.3 else _tweak(value, rng, self._push)
+            others = [c.arguments[index] for c in self._loose if index < len(c.arguments)]
+            return rng.choice(others) if others and chance < 0.3 else _tweak(value, rng, self._push)
         if chance < 0.35 and shape is not None:
             return vary(value, shape, rng)
         if chance < 0.55 and shape is not None:
@@ -215,6 +225,10 @@ class Inputs:
             return {**value, **({new: item} if _is_hashable(new) else {})}
         pairs[index] = (key, self._push(item))
         return dict(pairs)
+
+
+def _key(call: Call) -> str:
+    return repr((call.arguments, call.keywords))
 
 
 def _widened(shape: Shape) -> Shape:

@@ -136,6 +136,11 @@ class Confirmation:
         """It showed every time, and no version contradicted itself."""
         return self.runs > 0 and self.differed == self.runs and all(self.steady)
 
+    @property
+    def is_unsteady(self) -> bool:
+        """It showed now and then, or a version contradicted itself."""
+        return 0 < self.differed < self.runs or not all(self.steady)
+
 
 @dataclass(frozen=True, slots=True)
 class Witness:

@@ -29,6 +29,7 @@ from apr_probe.values import (
 RAISE = opcode.opmap["RAISE_VARARGS"]
 WALL_FACTOR = 4
 MAX_HASHED = 1 << 20
+STATE_NODES = 400  # of one global: all of them are described twice for every call
 _IGNORED_GLOBALS = (types.ModuleType, type, types.FunctionType, types.BuiltinFunctionType)
 
 
@@ -229,7 +230,7 @@ def _reseed() -> None:
 def _module_state(module: types.ModuleType) -> dict[str, Any]:
     """The module's own data: what a call leaves behind for the next one."""
     return {
-        name: describe(value, lenient=True)
+        name: describe(value, lenient=True, nodes=STATE_NODES)
         for name, value in list(vars(module).items())
         if not name.startswith("__") and not isinstance(value, _IGNORED_GLOBALS)
     }

@@ -41,13 +41,15 @@ def normalise(text: str) -> str:
     return _ADDRESS.sub("0x...", text[:MAX_TEXT])
 
 
-def describe(value: Any, lenient: bool = False) -> Any:
+def describe(value: Any, lenient: bool = False, nodes: int = MAX_NODES) -> Any:
     """The description of a value; when `lenient`, what cannot be rebuilt becomes opaque.
+
+    It has at most as many `nodes`; what goes beyond counts as what cannot be rebuilt.
 
     Raises:
         NotDescribableError: when it cannot be rebuilt or is too large, and not `lenient`.
     """
-    describer = _Describer(lenient)
+    describer = _Describer(lenient, nodes)
     try:
         return _unwrap(describer.describe(value), describer.repeated)
     except RecursionError:
@@ -63,8 +65,9 @@ def type_name(kind: type) -> str:
 
 
 class _Describer:
-    def __init__(self, lenient: bool) -> None:
+    def __init__(self, lenient: bool, nodes: int) -> None:
         self.lenient = lenient
+        self._limit = nodes
         self.repeated: set[int] = set()
         self._numbers: dict[int, int] = {}
         self._alive: list[Any] = []  # so that no identity is used twice
@@ -72,7 +75,7 @@ class _Describer:
 
     def describe(self, value: Any) -> Any:
         self._nodes += 1
-        if self._nodes > MAX_NODES:
+        if self._nodes > self._limit:
             return self._give_up(value, "too large")
         kind = type(value)
         if kind in _PLAIN:
