@@ -323,12 +323,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--per-program", type=int, default=2, help="negatives, half the positives")
     parser.add_argument("--limit", type=int, help="judge only so many pairs")
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--inputs", type=int, default=1200, help="of one function, at most")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args(argv)
     settings = replace(
-        DiffSettings(wanted=1), seconds=options.seconds, seed=options.seed, repeats=options.repeats
+        DiffSettings(wanted=1),
+        seconds=options.seconds,
+        seed=options.seed,
+        repeats=options.repeats,
+        inputs=options.inputs,
     )
     readable = (*python_readable_paths(sys.executable), str(HARNESS_ROOT), str(toolbox()))
     with (

@@ -34,8 +34,12 @@ from validation.patchdiff.shrink import shrink
 from validation.patchdiff.targets import Changes, Span, Texts, find_changes, list_functions
 from validation.patchdiff.witness import prove, write_witness
 from validation.runners.base import RunLimits
+from validation.runners.python import PythonRunner
 
 SHRINK_S = 4.0
+SUITE_REPEATS = 2
+MOST_TESTS = 20
+"""Tests of the suite that are run again when they tell versions apart."""
 PATIENCE = 4
 """A call that is confirmed may take so many times as long as one that explores."""
 
@@ -91,7 +95,7 @@ class _Comparison:
         self._notify("phase", {"name": "trace"})
         captures = self._capture()
         seen = self._targets(captures)
-        suite = _suite_differences(captures) if len(captures) == len(self._names) else ()
+        suite = self._suite_differences(captures) if len(captures) == len(self._names) else ()
         self._notify("phase", {"name": "compare"})
         place = replace(
             self._subject.place,
@@ -114,6 +118,28 @@ class _Comparison:
 
         with ThreadPoolExecutor(2) as pool:
             return list(pool.map(trace, chosen))
+
+    def _suite_differences(self, captures: Sequence[Captured]) -> tuple[SuiteDifference, ...]:
+        """Tests that pass on one version and fail on another, each time they are run."""
+        found = _differing_tests(captures)[:MOST_TESTS]
+        if not found:
+            return ()
+        subject = self._subject
+        runner = PythonRunner(subject.place.command, subject.place.sandbox)
+        tests = [each.test for each in found]
+        steady = set(tests)
+        for index, version in enumerate(subject.versions):
+            for _ in range(SUITE_REPEATS):
+                try:
+                    execution, _ = runner.run(version.root, subject.limits, tests=tests)
+                    outcomes = execution.outcomes()
+                except EnvironmentUnusableError:  # the version ends the process of its tests
+                    outcomes = {}
+                for each in found:
+                    again = outcomes.get(each.test, TestOutcome.MISSING)
+                    if again.is_failure != each.outcomes[index].is_failure:
+                        steady.discard(each.test)
+        return tuple(each for each in found if each.test in steady)
 
     def _targets(self, captures: Sequence[Captured]) -> list[Seen]:
         seen = [each for each in merge(captures, 1 << 30) if self._is_comparable(each.target)]
@@ -325,8 +351,8 @@ def _module_of(path: str) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def _suite_differences(captures: Sequence[Captured]) -> tuple[SuiteDifference, ...]:
-    """Tests that pass on one version and fail on another."""
+def _differing_tests(captures: Sequence[Captured]) -> tuple[SuiteDifference, ...]:
+    """Tests that passed on one version and failed on another while they were traced."""
     missing = TestOutcome.MISSING
     tests = dict.fromkeys(test for each in captures for test in each.outcomes)
     rows = ((test, tuple(each.outcomes.get(test, missing) for each in captures)) for test in tests)

@@ -331,3 +331,13 @@ def test_a_version_that_dies_at_import_is_a_result(compare):
     report = compare({"test_m.py": TESTS}, "m.py", left, right)
     assert report.verdict is DiffVerdict.DIVERGENT
     assert "test_small" in report.reason
+
+
+def test_a_flaky_test_does_not_tell_versions_apart(compare):
+    flaky = "import os, sys, time\n\nimport m\n\n\ndef test_flaky():\n    m.f(1)\n"
+    flaky += "    assert sys.gettrace() is None or m.NAME == 'left'\n"
+    left = "NAME = 'left'\n\n\ndef f(n):\n    return n\n"
+    right = "NAME = 'right'\n\n\ndef f(n):\n    return n + 0\n"
+    report = compare({"test_m.py": flaky}, "m.py", left, right)
+    assert report.suite == ()
+    assert report.verdict is not DiffVerdict.DIVERGENT, report
