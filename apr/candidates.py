@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from apr.comparison import NamedPatch, compare_patches
 from apr.core.behaviour import Behaviour, Choice, Cluster
 from apr.core.errors import AprError
@@ -27,7 +29,8 @@ def sort_by_behaviour(
         return None
     chosen = result.patches[:MOST]
     named = [
-        NamedPatch(str(ranked.rank), result.tree.nodes[ranked.node_id].patch) for ranked in chosen
+        NamedPatch(f"patch-{ranked.rank}", result.tree.nodes[ranked.node_id].patch)
+        for ranked in chosen
     ]
     how = DiffSettings(
         seconds=settings.compare_seconds, seed=seed, repeats=3, wanted=2 * len(named)
@@ -37,12 +40,12 @@ def sort_by_behaviour(
     except AprError as error:
         notify("warning", {"message": f"the patches could not be compared: {error}"})
         return None
-    return summarise(report, len(result.patches) - len(chosen))
+    left_out = len(result.patches) - len(chosen)
+    return summarise(report, [ranked.rank for ranked in chosen], left_out)
 
 
-def summarise(report: DiffReport, left_out: int) -> Behaviour:
-    """The report on patches that are called by their ranks."""
-    ranks = [int(name) for name in report.versions]
+def summarise(report: DiffReport, ranks: Sequence[int], left_out: int) -> Behaviour:
+    """The report on the patches of these ranks."""
     clusters = tuple(
         Cluster(tuple(ranks[index] for index in group.members), group.agreement)
         for group in group_versions(report)
@@ -51,7 +54,7 @@ def summarise(report: DiffReport, left_out: int) -> Behaviour:
     return Behaviour(clusters, choices, report.executions, left_out, report.reason)
 
 
-def _choice(found: Discrepancy, ranks: list[int]) -> Choice:
+def _choice(found: Discrepancy, ranks: Sequence[int]) -> Choice:
     classes = classes_of(found.outcomes)
     answers = tuple(
         (

@@ -50,9 +50,9 @@ from validation.sandbox.interpreter import python_readable_paths
 from validation.sandbox.policy import SandboxPolicy
 from validation.sandbox.select import open_sandbox
 
-MUTANTS_TRIED = 120
-ORACLE_CASES = 400
-SCREEN_S = 30.0
+MUTANTS_TRIED = 40
+ORACLE_CASES = 300
+SCREEN_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,19 @@ def make_pairs(program: Program, per_program: int, seed: int) -> list[Pair]:
     return [*found, *list(kept.values())[:per_program]]
 
 
+_programs: list[Program] = []
+"""For the processes of a pool, which are forked from this one: programs cannot be pickled."""
+
+
+def _may_have_children() -> None:
+    multiprocessing.current_process()._config["daemon"] = False
+
+
+def _make_pairs_of(work: tuple[int, int, int]) -> list[Pair]:
+    index, per_program, seed = work
+    return make_pairs(_programs[index], per_program, seed)
+
+
 def screen(program: Program, tried: Sequence[tuple[str, str]]) -> Iterator[bool]:
     """For each text whether it passes the suite and is known to differ.
 
@@ -211,7 +224,7 @@ def _expected(program: Program, cases: Iterator[Case], wanted: int) -> Expected:
     function = differential_child.load_function(program.reference.source, program.entry_point)
     found: Expected = []
     for case in islice(cases, 3 * wanted):
-        outcome = differential_child.call(function, case.to_json(), 0.2)
+        outcome = differential_child.call(function, case.to_json(), 0.02)
         if "value" in outcome and len(found) < wanted:
             found.append((case, outcome))
     return found
@@ -221,7 +234,7 @@ def _differs(program: Program, function: Callable[..., Any], expected: Expected)
     return any(
         not outcomes_agree(
             wanted,
-            differential_child.call(function, case.to_json(), 1.0),
+            differential_child.call(function, case.to_json(), 0.2),
             program.reference.tolerance(case),
         )
         for case, wanted in expected
@@ -306,9 +319,13 @@ def load_pairs(
     """The pairs of an earlier time, or new ones."""
     if kept is not None and kept.is_file():
         return [Pair(**each) for each in json.loads(kept.read_text(encoding="utf-8"))]
-    with ThreadPoolExecutor(jobs) as pool:
-        made = list(pool.map(lambda p: make_pairs(p, per_program, seed), programs))
-    pairs = [pair for each in made for pair in each]
+    _programs.extend(programs)
+    work = [(index, per_program, seed) for index in range(len(programs))]
+    pairs: list[Pair] = []
+    with multiprocessing.Pool(jobs, initializer=_may_have_children) as pool:
+        for made in pool.imap(_make_pairs_of, work):
+            pairs += made
+            print(f"{len(pairs)} pairs", end="\r", file=sys.stderr, flush=True)
     if kept is not None:
         kept.write_text(json.dumps([asdict(pair) for pair in pairs], indent=1), encoding="utf-8")
     return pairs
