@@ -35,6 +35,7 @@ from typing import Any
 from planted_changes import mutants, rewritings
 
 from apr.core.bug import RunnerKind, TestCommand
+from apr.core.errors import AprError
 from apr.datasets import differential_child, humanevalfix, quixbugs
 from apr.datasets.cases import Case
 from apr.datasets.dataset import Dataset, ReferenceProgram
@@ -367,7 +368,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = Place(sandbox, TestCommand(RunnerKind.PYTEST, (), sys.executable))
 
         def run(pair: Pair) -> Row:
-            row = judge(pair, by_name[pair.program], place, settings, Path(work))
+            try:
+                row = judge(pair, by_name[pair.program], place, settings, Path(work))
+            except AprError as error:
+                row = Row(pair, "error", str(error), "", False, 0, None, 0.0)
             sign = "+" if pair.differs else "-"
             told = row.question or row.reason
             print(f"{sign} {pair.program} [{pair.change}] {row.verdict}: {told}", flush=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -13,7 +14,7 @@ from validation.patchdiff.capture import is_linked
 from validation.patchdiff.hints import hinted_shape
 from validation.patchdiff.model import Call
 from validation.patchdiff.shapes import Numbers, Shape, Strings, infer_shape
-from validation.patchdiff.values import Opaque
+from validation.patchdiff.values import Opaque, walk
 from validation.patchdiff.variation import sample, vary
 
 MAX_REJECTED = 400
@@ -106,7 +107,9 @@ class Inputs:
             arguments[index] = _tweak(arguments[index], rng, self._push)
             return Call(tuple(arguments), call.keywords, "varied")
         for index in rng.sample(places, min(len(places), rng.choice((1, 1, 2, len(places))))):
-            arguments[index] = self._change(arguments[index], index)
+            # Numbers beyond all bounds, or values of mixed kinds, defeat some changes.
+            with contextlib.suppress(TypeError, ValueError, OverflowError):
+                arguments[index] = self._change(arguments[index], index)
         return Call(tuple(arguments), call.keywords, "varied")
 
     def _choose(self) -> list[Call]:
@@ -264,12 +267,37 @@ def _tweak(value: Any, rng: Random, change: Callable[[Any], Any]) -> Any:
     if not isinstance(value, Opaque):
         return value
     described = value.described
+    lists = [node for node in _lists(described) if node]
+    if lists and rng.random() < 0.3:
+        _rearrange(rng.choice(lists), rng)
+        return Opaque(json.dumps(described))
     leaves = list(_leaves(described))
     if not leaves:
         return value
     holder, key = rng.choice(leaves)
     holder[key] = change(holder[key])
     return Opaque(json.dumps(described))
+
+
+def _lists(described: Any) -> Iterator[list[Any]]:
+    """The lists among the values of a described object, not those that the grammar uses."""
+    for node in walk(described):
+        state = node.get("s")
+        pairs = state.get("v") if isinstance(state, dict) and state.get("t") == "dict" else None
+        for pair in pairs if isinstance(pairs, list) else ():
+            if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], list):
+                yield pair[1]
+
+
+def _rearrange(items: list[Any], rng: Random) -> None:
+    """Drop, repeat or move an item; what others refer to in it makes the call unusable."""
+    index = rng.randrange(len(items))
+    choice = rng.randrange(3)
+    item = items.pop(index)
+    if choice == 1:
+        items[index:index] = [item, copy.deepcopy(item)]
+    elif choice == 2:
+        items.insert(rng.randrange(len(items) + 1), item)
 
 
 def _leaves(described: Any) -> list[tuple[Any, Any]]:

@@ -184,7 +184,7 @@ def _show(described: Any, depth: int) -> str:
     if kind == "made":
         return _show_object(described, depth)
     if kind == "opaque":
-        return f"<{described.get('r') or described.get('v')}>"
+        return f"<{str(described.get('r') or described.get('v')).strip('<>')}>"
     return str(described.get("q") or described.get("v") or "the same again")
 
 
@@ -199,7 +199,9 @@ def _show_object(described: dict[str, Any], depth: int) -> str:
     if name == "__newobj__" and arguments and isinstance(arguments[0], dict):
         name = arguments.pop(0).get("q", "object")
     arguments += described.get("l", [])
-    return f"{name}({', '.join(_show(each, depth + 1) for each in arguments)})"
+    shown = [_show(each, depth + 1) for each in arguments]
+    shown += [f"{_show(k, depth + 1)}: {_show(v, depth + 1)}" for k, v in described.get("d", [])]
+    return f"{name}({', '.join(shown)})"
 
 
 def _cut(text: str) -> str:

@@ -140,3 +140,9 @@ def test_size_counts_parts_before_magnitude():
     assert size_of([]) < size_of([0]) < size_of([5]) < size_of([0, 0])
     assert size_of("aa") < size_of("ab")
     assert size_of(1) < size_of(-1) < size_of(2)
+
+
+def test_values_of_mixed_kinds_and_without_bounds_are_borne():
+    seeds = [Call(([1.5, 2.5, 3.5],)), Call((["a", "b", "c"],)), Call(([1, 10**400, 10**401],))]
+    seeds += [Call(([float("nan"), float("inf"), -1.0],)), Call((10**400,)), Call((True,))]
+    assert len(supply(seeds, ("list[int]",), ("x", 2.5)).take(500)) > 300
