@@ -109,7 +109,8 @@ class Inputs:
         for index in rng.sample(places, min(len(places), rng.choice((1, 1, 2, len(places))))):
             # Numbers beyond all bounds, or values of mixed kinds, defeat some changes.
             with contextlib.suppress(TypeError, ValueError, OverflowError):
-                arguments[index] = self._change(arguments[index], index)
+                borrowed = self._borrow(arguments, index)
+                arguments[index] = borrowed or self._change(arguments[index], index)
         return Call(tuple(arguments), call.keywords, "varied")
 
     def _choose(self) -> list[Call]:
@@ -126,6 +127,22 @@ class Inputs:
             name, value = keywords[index]
             keywords[index] = (name, self._push(value))
         return Call(tuple(arguments), tuple(keywords), "varied")
+
+    def _borrow(self, arguments: Sequence[Any], index: int) -> Any:
+        """A part of another argument, since what is asked for is often in there; mostly None."""
+        if self._rng.random() >= 0.15:
+            return None
+        own = arguments[index]
+        others = [part for i, other in enumerate(arguments) if i != index for part in _parts(other)]
+        same = [part for part in others if type(part) is type(own)]
+        if not isinstance(own, list | tuple):
+            return self._rng.choice(same) if same else None
+        kinds = {type(part) for part in own}
+        fitting = [part for part in others if type(part) in kinds]
+        if not fitting:
+            return None
+        at = self._rng.randint(0, len(own))
+        return type(own)([*own[:at], self._rng.choice(fitting), *own[at + 1 :]])
 
     def _change(self, value: Any, index: int) -> Any:
         rng = self._rng
@@ -232,6 +249,18 @@ class Inputs:
 
 def _key(call: Call) -> str:
     return repr((call.arguments, call.keywords))
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """The plain values in an argument, and the argument itself."""
+    yield value
+    if isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _parts(item)
+    elif isinstance(value, dict):
+        for pair in value.items():
+            yield from _parts(pair[0])
+            yield from _parts(pair[1])
 
 
 def _widened(shape: Shape) -> Shape:
