@@ -13,7 +13,7 @@ from apr.core.errors import SandboxDiedError
 from apr.core.report import TestOutcome
 from validation.patchdiff.model import Call, Target
 from validation.patchdiff.sessions import Place, ProbeProcess, Version
-from validation.patchdiff.values import parse_value, walk
+from validation.patchdiff.values import is_description, parse_value, walk
 from validation.runners.base import RunLimits
 from validation.runners.protocol import Transcript
 
@@ -82,7 +82,12 @@ class _Reader:
         deadline = time.monotonic() + limits.total_s
         while self._transcript.status is None:
             remaining = deadline - time.monotonic()
-            self._read(probe.receive(min(limits.idle_s, max(remaining, 0.001))))
+            message = probe.receive(min(limits.idle_s, max(remaining, 0.001)))
+            try:
+                self._read(message)
+            except (KeyError, TypeError, ValueError) as error:
+                # Who runs in the probe's process can speak in its name, and is believed no more.
+                raise SandboxDiedError("a probe sent what it never sends") from error
 
     def _read(self, message: Mapping[str, Any]) -> None:
         kind = message.get("k")
@@ -114,6 +119,8 @@ def _parse_call(message: Mapping[str, Any]) -> Call | None:
     arguments, keywords = message["a"], message["kw"]
     pairs = keywords.get("v") if isinstance(keywords, dict) else None
     if not isinstance(arguments, list) or not isinstance(pairs, list):
+        return None
+    if not is_description(arguments) or not is_description(keywords):
         return None
     return Call(
         tuple(parse_value(argument) for argument in arguments),

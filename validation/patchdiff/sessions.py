@@ -14,6 +14,7 @@ from apr.core.bug import TestCommand
 from apr.core.errors import EnvironmentUnusableError, SandboxDiedError
 from apr.core.ports import Sandbox, SandboxProcess
 from validation.patchdiff.model import Call, Outcome, Raised, Target
+from validation.patchdiff.values import is_description
 from validation.runners.protocol import ForgedLineError, Seal
 from validation.runners.session import HARNESS_ROOT
 
@@ -232,18 +233,18 @@ def parse_outcome(document: Any) -> Outcome:
     known = isinstance(raised, dict)
     return Outcome(
         ended=_ending(document),
-        value=read("value"),
+        value=_described(read("value")),
         raised=Raised(
             str(raised.get("type")), str(raised.get("message")), raised.get("own") is True
         )
         if known
         else None,
         invalid=str(read("invalid") or ""),
-        arguments=_mapping(read("arguments")),
+        arguments=_descriptions(read("arguments")),
         stdout=str(read("stdout") or ""),
         stderr=str(read("stderr") or ""),
         warnings=tuple(_pairs(read("warnings"))),
-        state=_mapping(read("state")),
+        state=_descriptions(read("state")),
         files={path: str(digest) for path, digest in _mapping(read("files")).items()},
         lines=frozenset(_lines(read("lines"))),
         message=str(read("unusable") or ""),
@@ -256,6 +257,15 @@ def _ending(document: Any) -> str:
             if key in document:
                 return ending
     return "unusable"
+
+
+def _described(found: Any) -> Any:
+    """A value that nobody of ours has described is a value of its own kind."""
+    return found if is_description(found) else {"t": "opaque", "v": "?", "r": "malformed"}
+
+
+def _descriptions(found: Any) -> dict[str, Any]:
+    return {key: _described(value) for key, value in _mapping(found).items()}
 
 
 def _mapping(found: Any) -> dict[str, Any]:

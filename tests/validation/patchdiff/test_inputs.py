@@ -146,3 +146,15 @@ def test_values_of_mixed_kinds_and_without_bounds_are_borne():
     seeds = [Call(([1.5, 2.5, 3.5],)), Call((["a", "b", "c"],)), Call(([1, 10**400, 10**401],))]
     seeds += [Call(([float("nan"), float("inf"), -1.0],)), Call((10**400,)), Call((True,))]
     assert len(supply(seeds, ("list[int]",), ("x", 2.5)).take(500)) > 300
+
+
+def test_what_one_argument_asks_for_is_often_in_another():
+    calls = supply([Call(([11, 555, 9], 7000))], ("", "")).take(200)
+    assert sum(call.arguments[1] in (11, 555, 9) for call in calls) >= 5
+
+
+def test_what_was_not_performed_is_given_again():
+    inputs = supply()
+    taken = inputs.take(5)
+    inputs.put_back(taken[3:])
+    assert inputs.take(2) == taken[3:]

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from apr.core.errors import SandboxDiedError
-from validation.patchdiff.values import Opaque, describe_value, parse_value
+from validation.patchdiff.values import Opaque, describe_value, is_description, parse_value
 from validation.runners.session import HARNESS_ROOT
 
 
@@ -135,9 +134,40 @@ def test_pairs_that_would_fall_together_are_not_merged():
     assert describe_value(parse_value(described)) == described
 
 
-def test_nesting_without_end_is_refused():
+def nested(depth: int) -> Any:
     described: Any = []
-    for _ in range(100):
+    for _ in range(depth):
         described = [described]
-    with pytest.raises(SandboxDiedError):
-        parse_value(described)
+    return described
+
+
+def test_deep_values_are_handed_back_as_they_came():
+    assert isinstance(parse_value(nested(100)), Opaque)
+    assert describe_value(parse_value(nested(100))) == nested(100)
+    assert is_description(nested(100))
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {},
+        {"t": "tuple"},
+        {"t": "tuple", "v": 3},
+        {"t": "dict", "v": [[1, 2, 3]]},
+        {"t": "bytes", "v": "no"},
+        {"t": "int", "v": 3},
+        {"t": "global", "m": "os"},
+        {"t": "made", "f": {"t": "global", "m": "os", "q": "x"}},
+        {"t": "made", "f": 1, "a": [], "d": [1]},
+        {"t": "shared", "v": 1},
+        {"t": "unheard of", "v": [{"t": ["list"]}]},
+        [1, {"t": "opaque", "v": "x"}],
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_is_malformed_is_told_from_a_description(described):
+    assert not is_description(described)
+
+
+def test_nesting_without_end_is_no_description():
+    assert not is_description(nested(5000))
