@@ -107,12 +107,9 @@ class _Writer:
         helpers += CONTENT if "content(" in body else ""
         used = [each for each in imports if each != "pytest" or "pytest." in body]
         listed = "".join(f"import {module}\n" for module in used)
-        return (
-            f"{docstring}\n\n{listed}{helpers}\n\ndef test_{name}_as_{_word(versions[index])}"
-            f"({self._fixture}):\n{body}"
-        )
-
-    _fixture = ""
+        fixture = "capsys" if "capsys." in body else ""
+        head = f"def test_{name}_as_{_word(versions[index])}({fixture}):"
+        return f"{docstring}\n\n{listed}{helpers}\n\n{head}\n{body}"
 
     def _body(self, outcome: Outcome, aspect: Aspect) -> str:
         if outcome.ended == "raised":
@@ -123,7 +120,6 @@ class _Writer:
         if aspect is Aspect.ARGUMENTS:
             return self._expect_arguments(outcome)
         if aspect is Aspect.OUTPUT:
-            self._fixture = "capsys"
             lines = (f"{call}", "seen = capsys.readouterr()")
             checks = (
                 f"assert seen.out == {outcome.stdout!r}",
