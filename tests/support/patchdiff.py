@@ -14,7 +14,7 @@ from validation.patchdiff.sessions import Place, Version
 from validation.runners.base import RunLimits
 
 LIMITS = RunLimits(test_s=2.0, total_s=60.0)
-QUICK = DiffSettings(seconds=20.0, repeats=2, wanted=1, inputs=120, call_s=0.2)
+QUICK = DiffSettings(seconds=120.0, repeats=2, wanted=1, inputs=120, call_s=0.2)
 
 
 def compare_texts(

@@ -36,7 +36,7 @@ from validation.patchdiff.witness import prove, write_witness
 from validation.runners.base import RunLimits
 from validation.runners.python import PythonRunner
 
-SHRINK_S = 4.0
+SHRINK_S = 10.0
 SUITE_REPEATS = 2
 MOST_TESTS = 20
 """Tests of the suite that are run again when they tell versions apart."""
@@ -207,7 +207,7 @@ class _Comparison:
         settings = self._settings
 
         def shows(calls: Sequence[Call]) -> list[bool]:
-            rows = perform(sessions, sighting.target, calls, settings.call_s)
+            rows = perform(sessions, sighting.target, calls, settings.call_s, watched=False)
             return [
                 sighting.aspects[0] in aspects_of(row, settings.tolerance)
                 and (bool(sighting.invalid) or not any(o and o.invalid for o in row))

@@ -41,6 +41,7 @@ class _Field:
     inputs: Inputs
     tried: int = 0
     limit_s: float = 0.0
+    is_watched: bool = True
     is_over: bool = False
     shapes: set[object] = field(default_factory=set)
 
@@ -82,7 +83,7 @@ class Exploration:
         each.is_over = not calls or each.tried >= settings.inputs
         if not calls:
             return
-        rows = perform(self._sessions, each.target, calls, each.limit_s)
+        rows = perform(self._sessions, each.target, calls, each.limit_s, watched=each.is_watched)
         left = [call for call, row in zip(calls, rows, strict=True) if None in row]
         each.inputs.put_back(left)
         each.tried -= len(left)
@@ -100,8 +101,12 @@ class Exploration:
             return None
         if all(outcome.ended == "timeout" for outcome in outcomes):
             # What never ends on any version would use up the time of what does.
-            each.inputs.forget(call)
-            each.limit_s = max(each.limit_s / 2, self._settings.call_s * SHORTEST)
+            if each.is_watched:
+                each.is_watched = False  # watching may be what takes so long
+                each.inputs.put_back([call])
+            else:
+                each.inputs.forget(call)
+                each.limit_s = max(each.limit_s / 2, self._settings.call_s * SHORTEST)
             return None
         self.executions += 1
         self.tried[str(each.target)] += 1

@@ -92,10 +92,11 @@ class ProbeProcess:
                     return _checked(message)
         raise SandboxDiedError("the code under test writes to the channel of its referee")
 
-    def request(self, number: int, calls: Sequence[Any], limit_s: float) -> Seal:
+    def request(self, number: int, calls: Sequence[Any], limit_s: float, watched: bool) -> Seal:
         """Ask for a batch of calls; the seal of the answers."""
         seal = Seal()
-        self._send({"n": number, "secret": seal.secret, "calls": calls, "limit_s": limit_s})
+        how = {"secret": seal.secret, "limit_s": limit_s, "watched": watched}
+        self._send({"n": number, "calls": calls, **how})
         return seal
 
 
@@ -153,12 +154,15 @@ class Session:
             self._probe = probe
         return self._probe
 
-    def ask(self, target: Target, calls: Sequence[Call], limit_s: float) -> None:
-        """Start a batch; `answer` waits for it."""
+    def ask(
+        self, target: Target, calls: Sequence[Call], limit_s: float, *, watched: bool = True
+    ) -> None:
+        """Start a batch; `answer` waits for it. Only `watched` calls tell what they execute."""
         documents = [call.document(target) for call in calls]
         probe = self._started()
         self._count += 1
-        self._pending = (probe.request(self._count, documents, limit_s), len(calls), limit_s)
+        seal = probe.request(self._count, documents, limit_s, watched)
+        self._pending = (seal, len(calls), limit_s)
 
     def answer(self) -> list[Outcome | None]:
         """One outcome a call of the batch asked for; None for those that were not performed.
@@ -193,11 +197,16 @@ def _stopped_itself(outcomes: Sequence[Outcome | None]) -> bool:
 
 
 def perform(
-    sessions: Sequence[Session], target: Target, calls: Sequence[Call], limit_s: float
+    sessions: Sequence[Session],
+    target: Target,
+    calls: Sequence[Call],
+    limit_s: float,
+    *,
+    watched: bool = True,
 ) -> list[tuple[Outcome | None, ...]]:
     """The same calls on every version, side by side: for each call one outcome a version."""
     for session in sessions:
-        session.ask(target, calls, limit_s)
+        session.ask(target, calls, limit_s, watched=watched)
     answers = [session.answer() for session in sessions]
     return list(zip(*answers, strict=True))
 
@@ -220,7 +229,7 @@ def perform_fresh(
     )
     with Session(version, fresh, {}) as session:
         try:
-            session.ask(target, [call], limit_s)
+            session.ask(target, [call], limit_s, watched=False)
         except EnvironmentUnusableError as error:
             return Outcome("unusable", message=str(error))
         return session.answer()[0] or Outcome("died")

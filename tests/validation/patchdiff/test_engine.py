@@ -156,7 +156,7 @@ def many(compare) -> DiffReport:
     for old, new in EDITS.values():
         assert right.count(old) == 1, old
         right = right.replace(old, new)
-    settings = replace(QUICK, wanted=40, targets=20, seconds=60.0, repeats=1, inputs=300)
+    settings = replace(QUICK, wanted=40, targets=20, seconds=240.0, repeats=1, inputs=300)
     return compare({"test_m.py": MANY_TESTS}, "m.py", MANY, right, settings=settings)
 
 
@@ -341,3 +341,11 @@ def test_a_flaky_test_does_not_tell_versions_apart(compare):
     report = compare({"test_m.py": flaky}, "m.py", left, right)
     assert report.suite == ()
     assert report.verdict is not DiffVerdict.DIVERGENT, report
+
+
+def test_what_is_slow_under_observation_is_compared_unobserved(compare):
+    left = "def f(n):\n    total = 0\n    for i in range(40_000):\n        total += n\n"
+    left += "    return n if total >= 0 else 0\n"
+    right = left.replace("n if total >= 0", "n if total > 0")
+    report = compare({"test_m.py": TESTS}, "m.py", left, right, settings=replace(QUICK, inputs=40))
+    assert report.executions >= QUICK.minimum

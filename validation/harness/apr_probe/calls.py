@@ -45,10 +45,15 @@ class Bench:
         self._lines = {path: frozenset(numbers) for path, numbers in lines.items()}
         self._written: list[str] = []
         self._domains: dict[str, Domain] = {}
+        self._is_watching = True
         sys.addaudithook(self._audit)
 
-    def perform(self, call: dict[str, Any], limit_s: float) -> dict[str, Any]:
-        """The outcome of one call: `value`, `raised`, `timeout` or, if it was none, `unusable`."""
+    def perform(self, call: dict[str, Any], limit_s: float, watched: bool = True) -> dict[str, Any]:
+        """The outcome of one call: `value`, `raised`, `timeout` or, if it was none, `unusable`.
+
+        Only when `watched` does it tell which lines were executed, which takes its time.
+        """
+        self._is_watching = watched
         try:
             module, name = call["m"], call["q"]
             function = find_function(module, name)
@@ -167,7 +172,7 @@ class Bench:
         def on_call(frame: Any, event: str, argument: Any) -> Any:
             return on_line if frame.f_code.co_filename in self._lines else None
 
-        sys.settrace(on_call)
+        sys.settrace(on_call if self._is_watching else None)
         try:
             yield hit
         finally:

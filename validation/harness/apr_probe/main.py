@@ -81,7 +81,7 @@ def _answer(bench: Bench, command: dict[str, Any], descriptor: int) -> None:
     channel = Channel(descriptor, command["secret"])
     timeouts = 0
     for call in command["calls"]:
-        outcome = bench.perform(call, command["limit_s"])
+        outcome = bench.perform(call, command["limit_s"], command["watched"])
         channel.send(k="outcome", o=outcome)
         timeouts += "timeout" in outcome
         if timeouts >= MAX_TIMEOUTS:
