@@ -223,5 +223,8 @@ class RunSettings(BaseModel):
     max_depth: int | None = Field(default=None, ge=1)
     """The most edits on top of each other; None: 3, or no limit for a language model."""
 
+    compare_seconds: float = Field(default=0.0, ge=0)
+    """Seconds for finding out how several plausible patches behave differently; 0: not at all."""
+
     patches: int = Field(default=1, ge=1)
     """Plausible patches to find before the search stops."""
