@@ -388,7 +388,9 @@ def search_settings(settings: RunSettings) -> SearchSettings:
     shape = PRESETS[settings.preset]
     policy = Policy(settings.policy)
     if policy is Policy.TRIAL_AND_ERROR:
-        shape = replace(shape, widening=Widening.PROGRESSIVE, batch=1, max_depth=CHAIN)
+        patience = shape.patience * shape.batch  # as many answers in vain as in larger batches
+        chained = replace(shape, widening=Widening.PROGRESSIVE, max_depth=CHAIN)
+        shape = replace(chained, batch=1, patience=patience)
     elif settings.preset == "adaptive" and settings.parallel > 1:
         shape = replace(shape, batch=1)
     if settings.llm is not None and settings.llm.judge_weight:

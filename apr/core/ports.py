@@ -57,7 +57,7 @@ class Generator(Protocol):
         """The next at most `n` patches that refine `parent.patch`, best first.
 
         Successive calls for one parent continue where the last one stopped; an empty answer
-        means that there is nothing left.
+        means that there is nothing left (but see `SamplingGenerator`).
         """
         ...
 
@@ -73,6 +73,18 @@ class ConcurrentGenerator(Protocol):
     ) -> Sequence[Sequence[Proposal]]:
         """What `propose` would answer to each (parent, n) in turn."""
         ...
+
+
+@runtime_checkable
+class SamplingGenerator(Protocol):
+    """A generator that draws its answers, so that an empty one says nothing about the next.
+
+    A language model's answer may hold no patch at all, and its next one the right patch.
+    """
+
+    is_sampling: bool
+
+    def propose(self, context: RepairContext, parent: SearchNode, n: int) -> Sequence[Proposal]: ...
 
 
 class PatchValidator(Protocol):

@@ -20,6 +20,7 @@ from apr.core.ports import (
     PatchValidator,
     Proposal,
     RepairContext,
+    SamplingGenerator,
 )
 from apr.core.report import ValidationReport
 from apr.core.run import Usage
@@ -223,7 +224,7 @@ class _Search:
         answers = self._propose(parents, wants)
         expanded: list[list[Proposal]] = []
         for parent, wanted, answer in zip(parents, wants, answers, strict=True):
-            parent.exhausted = wanted > 0 and not answer
+            parent.exhausted = self._is_spent(wanted, answer)
             unseen = self._unseen(parent, answer)
             taken = self._take(parent, unseen, wanted)
             self.seen.update(self.program_of(proposal.patch) for proposal in taken)
@@ -231,6 +232,10 @@ class _Search:
             self.spare[parent.id] = (*self.spare.get(parent.id, ()), *rest)
             expanded.append(taken)
         return expanded
+
+    def _is_spent(self, wanted: int, answer: Sequence[Proposal]) -> bool:
+        """Whether an empty answer is a generator's last word; a drawn one is told by patience."""
+        return wanted > 0 and not answer and not isinstance(self.generator, SamplingGenerator)
 
     def _propose(
         self, parents: Sequence[SearchNode], wants: Sequence[int]

@@ -485,6 +485,40 @@ def test_a_patch_that_leaves_the_program_as_it_was_costs_nothing() -> None:
     assert referee.asked == [{i} for i in range(1, 8)]
 
 
+class Drawn(RankedEdits):
+    """Like a model whose every second answer holds no patch."""
+
+    is_sampling = True
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.calls = 0
+
+    def propose(self, context: RepairContext, parent: SearchNode, n: int) -> Sequence[Proposal]:
+        self.calls += 1
+        return [] if self.calls % 2 else super().propose(context, parent, n)
+
+
+@pytest.mark.parametrize("policy", [Policy.MCTS, Policy.TRIAL_AND_ERROR, Policy.BREADTH_FIRST])
+def test_an_answer_without_a_patch_is_not_the_last_word_of_a_generator_that_samples(
+    policy: Policy,
+) -> None:
+    options = replace(PROGRESSIVE, policy=policy, batch=1, patience=3)
+    meter = BudgetMeter(Budget(candidates=8), lambda: 0.0)
+    referee = Referee(lambda edits: NOTHING_GAINED)
+    result = search(CONTEXT, Drawn(8), referee, TestReward(), options, meter, seed=0)
+    assert (result.stopped, len(result.tree)) == (StopReason.BUDGET, 9)
+
+
+def test_a_generator_that_samples_in_vain_is_given_up_by_patience() -> None:
+    generator = Drawn(0)
+    meter = BudgetMeter(Budget(candidates=8), lambda: 0.0)
+    referee = Referee(lambda edits: NOTHING_GAINED)
+    options = replace(PROGRESSIVE, batch=1, patience=3)
+    result = search(CONTEXT, generator, referee, TestReward(), options, meter, seed=0)
+    assert (result.stopped, generator.calls) == (StopReason.EXHAUSTED, 3)
+
+
 @dataclass
 class AskedFor(RankedEdits):
     """Remembers how many proposals it was asked for."""

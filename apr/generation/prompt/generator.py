@@ -66,6 +66,8 @@ class PromptGenerator:
     `answered` counts all answers, `rejected` those that hold no patch, by the reason.
     """
 
+    is_sampling = True
+
     def __init__(self, client: ModelClient, settings: PromptSettings | None = None) -> None:
         self._client = client
         self._settings = settings or PromptSettings()
