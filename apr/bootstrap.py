@@ -74,7 +74,7 @@ def open_proposer(
         client = CachingClient(asked, replies, chosen.base_url or "")
         generator = PromptGenerator(client, make_prompt_settings(chosen))
         judge = ModelJudge(client, context, generator.answers, Interface(chosen.interface))
-        evaluator = MixedReward(tests, judge, chosen.judge_weight)
+        evaluator = MixedReward(tests, judge, chosen.judge_weight, chosen.judge_bounded)
         yield Proposer(generator, evaluator, lambda: conversation(asked, client, generator))
 
 

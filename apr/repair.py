@@ -78,6 +78,9 @@ PRESETS = {"ranked": RANKED, "adaptive": ADAPTIVE, "aprmcts": APRMCTS}
 CHAIN = 3
 """Patches after which trial and error starts anew, as in ChatRepair."""
 
+JUDGE_MARGIN = 0.2
+"""A judge alone makes a patch an improvement when it likes it so much better, times its weight."""
+
 _ENUMS = {"widening": Widening, "formula": Formula, "backpropagation": Backpropagation}
 
 OpenProposer = Callable[[RunSettings, RepairContext, Purse], AbstractContextManager[Proposer]]
@@ -388,6 +391,9 @@ def search_settings(settings: RunSettings) -> SearchSettings:
         shape = replace(shape, widening=Widening.PROGRESSIVE, batch=1, max_depth=CHAIN)
     elif settings.preset == "adaptive" and settings.parallel > 1:
         shape = replace(shape, batch=1)
+    if settings.llm is not None and settings.llm.judge_weight:
+        margin = JUDGE_MARGIN * settings.llm.judge_weight
+        shape = replace(shape, improvement_margin=margin)
     changed = settings.tree.model_dump(exclude_none=True, exclude={"distinct"})
     for name, kind in _ENUMS.items():
         if name in changed:

@@ -13,11 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from apr.candidates import sort_by_behaviour
+from apr.comparison import NamedPatch, compare_patches
+from apr.core.behaviour import Behaviour
 from apr.core.bug import Bug
+from apr.core.candidate import patch_from_diff
 from apr.core.diff import FileChange
-from apr.core.errors import AprError, BadInputError, LeaseLostError
+from apr.core.errors import AprError, BadInputError, LeaseLostError, PatchDoesNotApplyError
 from apr.core.location import SuspiciousLocation
 from apr.core.oracle import Oracle
+from apr.core.patch import Patch
 from apr.core.ports import RunStore
 from apr.core.report import Baseline, ValidationReport
 from apr.core.run import Budget, RepairRun, RunStatus, Usage
@@ -26,10 +31,14 @@ from apr.oracles import find_oracle, keep_oracle, oracle_key
 from apr.repair import Known, Notify, OpenProposer, Repair, judge_diffs, repair
 from apr.search.loop import SearchStep, StopReason
 from apr.settings import RunSettings
+from apr.storage.behaviour import decode_behaviour, encode_behaviour
 from apr.storage.oracle import decode_oracle, encode_oracle
 from apr.subject import PreparedSubject, prepare_subject
+from validation.patchdiff.model import DiffReport, DiffSettings
+from validation.workspace import SourceTree
 
 ORACLE = "oracle"
+BEHAVIOUR = "behaviour"
 LEASE_S = 15.0
 ProgressListener = Notify
 
@@ -116,7 +125,7 @@ class Service:
             _announce(subject, notify)
             oracle = self._oracle(run, subject, settings, notify)
             known = Known(self.store.load_reports(run.id), run.usage, self._paid(run.id))
-            return repair(
+            result = repair(
                 run.bug,
                 subject,
                 oracle,
@@ -131,6 +140,10 @@ class Service:
                 lambda measured: self._complete_oracle(run, subject, settings, measured),
                 lambda usage: self.store.save_usage(run.id, usage),
             )
+            behaviour = sort_by_behaviour(result, subject, settings, run.seed, notify)
+            if behaviour is not None:
+                self.store.save_artifact(run.id, BEHAVIOUR, encode_behaviour(behaviour))
+            return result
 
     def _paid(self, run_id: str) -> dict[str, Usage]:
         """What asking a model about each patch of the run has cost so far."""
@@ -221,6 +234,30 @@ class Service:
         notify("phase", {"name": "done"})
         return Validation(oracle.baseline, reports)
 
+    def diff(
+        self,
+        bug: Bug,
+        settings: RunSettings,
+        diffs: Mapping[str, Sequence[FileChange]],
+        how: DiffSettings,
+        listener: ProgressListener | None = None,
+    ) -> DiffReport:
+        """Find out how diffs, by name, make the subject behave differently; nothing is stored.
+
+        Raises:
+            BadInputError: when a diff does not fit the subject, or its tests cannot be traced.
+            EnvironmentUnusableError: when the subject's tests cannot be run.
+        """
+        notify = listener or _silent
+        notify("phase", {"name": "copy"})
+        with prepare_subject(bug, settings) as subject:
+            _announce(subject, notify)
+            base = SourceTree(subject.workspace.pristine)
+            patches = [NamedPatch(name, _fitting(name, diffs[name], base)) for name in diffs]
+            report = compare_patches(subject, patches, how, notify)
+        notify("phase", {"name": "done"})
+        return report
+
     def get_run(self, prefix: str) -> RepairRun:
         """The run whose id starts so.
 
@@ -241,6 +278,11 @@ class Service:
         """The measured oracle of a run that got so far."""
         saved = self.store.load_artifact(run_id, ORACLE)
         return None if saved is None else decode_oracle(saved)
+
+    def behaviour(self, run_id: str) -> Behaviour | None:
+        """How the plausible patches of a run behave, where they were compared."""
+        saved = self.store.load_artifact(run_id, BEHAVIOUR)
+        return None if saved is None else decode_behaviour(saved)
 
     def locations(self, run_id: str) -> tuple[SuspiciousLocation, ...]:
         """The suspects of a run that got so far."""
@@ -266,11 +308,19 @@ def _final_status(result: Repair) -> RunStatus:
     return RunStatus.EXHAUSTED
 
 
+def _fitting(name: str, changes: Sequence[FileChange], base: Mapping[str, str]) -> Patch:
+    try:
+        return patch_from_diff(changes, base)
+    except PatchDoesNotApplyError as error:
+        raise BadInputError(f"the {name} patch does not fit the subject: {error}") from error
+
+
 class _Recorder:
     """Keeps the lasting events in the store and passes all of them on."""
 
     LASTING = frozenset(
-        {"phase", "sandbox", "baseline", "locations", "plausible", "warning", "model"}
+        {"phase", "sandbox", "baseline", "locations", "plausible", "warning"}
+        | {"discrepancy", "model"}
     )
 
     def __init__(self, store: RunStore, run_id: str, listener: ProgressListener | None) -> None:

@@ -91,7 +91,11 @@ class ModelSettings(BaseModel):
     """Whether the model is asked to explain the fault first."""
 
     judge_weight: float = Field(default=0.0, ge=0, le=1)
-    """Weight of the model's own judgement in the reward; the tests have the rest."""
+    """Weight of the model's own judgement in the reward."""
+
+    judge_bounded: bool = True
+    """Whether that is a weight within one trigger test, so that the tests always come first; else
+    the tests have the rest of the weight, as in APRMCTS."""
 
     concurrency: int = Field(default=8, ge=1)
     """Requests under way at once."""
@@ -218,6 +222,9 @@ class RunSettings(BaseModel):
 
     max_depth: int | None = Field(default=None, ge=1)
     """The most edits on top of each other; None: 3, or no limit for a language model."""
+
+    compare_seconds: float = Field(default=0.0, ge=0)
+    """Seconds for finding out how several plausible patches behave differently; 0: not at all."""
 
     patches: int = Field(default=1, ge=1)
     """Plausible patches to find before the search stops."""

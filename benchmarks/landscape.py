@@ -21,6 +21,7 @@ from statistics import fmean
 
 from landscape_world import LANDSCAPES, Landscape, World, clairvoyant, optimum, run
 
+from apr.repair import JUDGE_MARGIN
 from apr.search.settings import (
     ADAPTIVE,
     APRMCTS,
@@ -166,11 +167,11 @@ def parallel(measure: Measure, seeds: int) -> Iterator[str]:
         "UCT": SEARCHES["UCT, progressive, C 0.1, k 1"],
     }
     kinds = [
-        ("adaptive", "1/8 a round", {"round_share": 0.125}),
-        ("adaptive", "1/4 a round", {"round_share": 0.25}),
+        ("adaptive", "1/12 of what is left", {}),
+        ("adaptive", "1/4 of what is left", {"round_share": 0.25}),
         ("adaptive", "always 8", {"round_share": 1.0}),
-        ("UCT", "1/8 a round, watched visits", {"round_share": 0.125}),
-        ("UCT", "1/8 a round, virtual loss 1", {"round_share": 0.125, "virtual_loss": 1.0}),
+        ("UCT", "1/12, watched visits", {}),
+        ("UCT", "1/12, virtual loss 1", {"virtual_loss": 1.0}),
     ]
     rows = []
     for budget in (32, 64, 128):
@@ -211,17 +212,21 @@ def judge(measure: Measure, seeds: int) -> Iterator[str]:
     """A judge of a given honesty mixed into the reward."""
     plain = Landscape("", (0.25,) * 3, (1.0, 0.7, 0.7), (0.0,) * 3)
     correlations = (0.0, 0.3, 0.5, 0.7, 0.9)
+    kinds = [("APRMCTS", APRMCTS, "average", w) for w in (0.0, 0.1, 0.25, 0.5, 1.0)]
+    kinds += [("adaptive", ADAPTIVE, "average", w) for w in (0.0, 0.1, 0.5, 1.0)]
+    kinds += [("adaptive", ADAPTIVE, "mixed", w) for w in (0.25, 0.5, 1.0)]
     for tests, what in ((None, "tests show every level"), (1, "tests show the goal alone")):
         rows = []
-        kinds = {"APRMCTS": APRMCTS, "adaptive": ADAPTIVE}
-        for (name, settings), weight in product(kinds.items(), (0.0, 0.1, 0.25, 0.5, 1.0)):
-            land = replace(plain, tests=tests, judge_weight=weight)
+        for name, settings, mode, weight in kinds:
+            steered = replace(settings, improvement_margin=JUDGE_MARGIN * weight)
+            land = replace(plain, tests=tests, judge_weight=weight, judge_bounded=mode == "mixed")
             asked = correlations if weight else correlations[:1]
-            trials = [Trial(replace(land, judge_correlation=c), settings, 32) for c in asked]
+            trials = [Trial(replace(land, judge_correlation=c), steered, 32) for c in asked]
             cells = [show(solved(outcomes, 32)) for outcomes in measure(trials)]
-            rows.append([name, f"{weight:g}", *cells, *[""] * (len(correlations) - len(cells))])
+            blank = [""] * (len(correlations) - len(cells))
+            rows.append([name, f"{mode} {weight:g}" if weight else "tests", *cells, *blank])
         yield f"### {what}, 32 candidates\n"
-        head = ["search", "judge's weight", *(f"correlation {c:g}" for c in correlations)]
+        head = ["search", "reward", *(f"correlation {c:g}" for c in correlations)]
         yield table(head, rows) + "\n"
 
 

@@ -27,7 +27,7 @@ from apr.core.run import Budget
 from apr.core.tree import SearchNode
 from apr.search.budget import BudgetMeter
 from apr.search.loop import SearchStep, search
-from apr.search.reward import TestReward
+from apr.search.reward import MixedReward, TestReward
 from apr.search.settings import SearchSettings
 
 CONTEXT = RepairContext(
@@ -65,7 +65,8 @@ class Landscape:
     """How many ideas the generator has for a candidate, the next always half as likely as the one
     before; two patches of one idea differ in a word, and behave alike. None: never the same."""
     judge_weight: float = 0.0
-    """Weight in the reward of a judge, as in `MixedReward`."""
+    judge_bounded: bool = False
+    """How a judge takes part in the reward; see `MixedReward`."""
     judge_correlation: float = 0.0
     """How much of the judge's opinion is about the candidate, and not chance; in [0, 1]."""
 
@@ -149,14 +150,15 @@ class World:
 
     def reward(self, node: SearchNode, parent: SearchNode) -> float:
         """What the tests say, through noise, mixed with a judge's opinion; see `Evaluator`."""
-        value = TestReward().reward(node, parent)
-        if not -0.95 < value < 1.0:
+        land = self.landscape
+        opinion = _Opinion(self)
+        value = MixedReward(TestReward(), opinion, land.judge_weight, land.judge_bounded).reward(
+            node, parent
+        )
+        if not land.noise or not -0.95 < value < 1.0:
             return value
-        chance = random.Random(f"{self.seed}/reward/{node.patch.digest}")
-        if self.landscape.noise:
-            value = min(max(value + chance.gauss(0.0, self.landscape.noise), -0.9), 0.95)
-        weight = self.landscape.judge_weight
-        return (1 - weight) * value + weight * self.opinion(node.patch) if weight else value
+        chance = random.Random(f"{self.seed}/noise/{node.patch.digest}")
+        return min(max(value + chance.gauss(0.0, land.noise), -0.9), 0.95)
 
     def opinion(self, patch: Patch) -> float:
         """The judge's, in [0, 1]: the true quality and chance, in fixed parts."""
@@ -166,6 +168,16 @@ class World:
         said = correlation * (quality - MEAN_QUALITY) / SD_QUALITY
         said += math.sqrt(1 - correlation**2) * chance.gauss(0.0, 1.0)
         return min(max(0.5 + said / 5, 0.0), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opinion:
+    """The judge of a world, as an `Evaluator`."""
+
+    world: World
+
+    def reward(self, node: SearchNode, parent: SearchNode) -> float:
+        return self.world.opinion(node.patch)
 
 
 def _patch(text: str) -> Patch:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from apr.core.behaviour import Behaviour
 from apr.core.location import Location, SuspiciousLocation
 from apr.core.report import Baseline, ValidationReport
 from apr.core.run import RankedPatch, RepairRun
@@ -25,6 +26,7 @@ class RunDetails:
     baseline: Baseline | None
     locations: tuple[SuspiciousLocation, ...]
     tree: SearchTree
+    behaviour: Behaviour | None = None
 
     def node(self, patch: RankedPatch) -> SearchNode | None:
         """The node of a ranked patch."""
@@ -45,6 +47,7 @@ def load_details(service: Service, run: RepairRun) -> RunDetails:
         baseline=None if oracle is None else oracle.baseline,
         locations=() if oracle is None else oracle.locations,
         tree=service.tree(run.id),
+        behaviour=service.behaviour(run.id),
     )
 
 
@@ -68,6 +71,26 @@ def run_document(details: RunDetails) -> dict[str, Any]:
         "baseline": None if details.baseline is None else baseline_document(details.baseline),
         "locations": [location_document(suspect) for suspect in details.locations[:TOP_LOCATIONS]],
         "patches": [_patch_document(details, patch) for patch in run.patches],
+        "behaviour": None if details.behaviour is None else behaviour_document(details.behaviour),
+    }
+
+
+def behaviour_document(behaviour: Behaviour) -> dict[str, Any]:
+    """Clusters of patches, and the questions whose answers would choose between them."""
+    return {
+        "clusters": [asdict(cluster) for cluster in behaviour.clusters],
+        "questions": [
+            {
+                "question": choice.question,
+                "call": choice.call,
+                "answers": [{"patches": p, "outcome": what} for p, what in choice.answers],
+                "test": choice.test,
+            }
+            for choice in behaviour.choices
+        ],
+        "executions": behaviour.executions,
+        "left_out": behaviour.left_out,
+        "reason": behaviour.reason,
     }
 
 

@@ -43,6 +43,7 @@ def fix(
     candidates: o.CandidatesOption = None,
     seconds: o.SecondsOption = None,
     patches: o.PatchesOption = 1,
+    compare_seconds: o.CompareSecondsOption = 30.0,
     max_depth: o.MaxDepthOption = None,
     seed: o.SeedOption = 0,
     sandbox: o.SandboxOption = o.Sandbox.AUTO,
@@ -92,6 +93,7 @@ def fix(
         policy=policy.value,
         max_depth=max_depth,
         patches=patches,
+        compare_seconds=compare_seconds if patches > 1 else 0.0,
         **language_model.settings(),
     )
     budget = language_model.budget(candidates, seconds)

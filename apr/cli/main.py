@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from apr import __version__
-from apr.cli import bench, doctor, fix, localize, runs, sandbox, serve, tree, validate
+from apr.cli import bench, diff, doctor, fix, localize, runs, sandbox, serve, tree, validate
 from apr.cli.guard import complain, guarded
 
 REPAIR, LOOK, MACHINE, BENCHMARKS = "Repair", "Look", "Machine", "Benchmarks"
@@ -74,6 +74,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("resume", REPAIR, runs.resume),
     ("localize", REPAIR, localize.localize),
     ("validate", REPAIR, validate.validate),
+    ("diff", REPAIR, diff.diff),
     ("runs", LOOK, runs.list_runs),
     ("show", LOOK, runs.show),
     ("tree", LOOK, tree.tree),

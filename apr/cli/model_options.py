@@ -95,7 +95,7 @@ class ModelOptions(SearchOptions):
         float | None,
         _option(
             "--judge",
-            "Weight of the model's own judgement in --reward mixed: 0.5.",
+            "Weight of the model's own judgement in --reward mixed or average: 0.5.",
             metavar="W",
             min=0.0,
             max=1.0,
@@ -192,6 +192,7 @@ class ModelOptions(SearchOptions):
             "reasoning": self.reasoning,
             "feedback": self.feedback,
             "judge_weight": judge_weight(self.reward, self.judge),
+            "judge_bounded": self.reward not in (RewardMode.JUDGE, RewardMode.AVERAGE),
             "concurrency": self.concurrency,
             "requests_per_minute": self.requests_per_minute,
             "tokens_per_minute": self.tokens_per_minute,

@@ -276,6 +276,16 @@ PatchesOption = Annotated[
         help="Stop after so many plausible patches.",
     ),
 ]
+CompareSecondsOption = Annotated[
+    float,
+    typer.Option(
+        "--compare-seconds",
+        metavar="S",
+        min=0,
+        rich_help_panel=SEARCH,
+        help="With --patches 2 or more: so long see how they behave differently; 0: not at all.",
+    ),
+]
 MaxDepthOption = Annotated[
     int | None,
     typer.Option(

@@ -28,6 +28,8 @@ PHASES = {
     "localize": "localizing the fault",
     "search": "searching",
     "validate": "judging the patches",
+    "trace": "running the tests to see their calls",
+    "compare": "comparing what the patches do",
     "confirm": "confirming a patch in a fresh sandbox",
     "done": "done",
 }
@@ -92,6 +94,8 @@ def describe_event(kind: str, data: Mapping[str, Any]) -> str | None:
         return f"plausible patch: {one_line(data['origin'])} (node {data['node']})"
     if kind == "model":
         return describe_conversation(data)
+    if kind == "discrepancy":
+        return one_line(data["question"])
     return f"warning: {one_line(data['message'])}" if kind == "warning" else None
 
 

@@ -12,7 +12,7 @@ from apr.core.errors import BadInputError
 
 TREE = "Search tree"
 MIXED = 0.5
-"""The judge's weight in APRMCTS's mix of both rewards."""
+"""The judge's weight in a mix: APRMCTS's own, and a good one within a trigger test."""
 
 
 class Preset(StrEnum):
@@ -51,7 +51,8 @@ class RewardMode(StrEnum):
 
     TESTS = "tests"
     JUDGE = "judge"
-    MIXED = "mixed"
+    MIXED = "mixed"  # tests first, the judge among patches that they cannot tell apart
+    AVERAGE = "average"  # the weighted mean of APRMCTS
 
 
 def _option(name: str, meaning: str, **more: Any) -> Any:
@@ -188,4 +189,4 @@ def judge_weight(mode: RewardMode | None, weight: float | None) -> float:
         return fixed
     if weight is not None:
         return weight
-    return MIXED if mode is RewardMode.MIXED else 0.0
+    return 0.0 if mode is None else MIXED

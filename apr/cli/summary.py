@@ -10,6 +10,7 @@ from rich.text import Text
 
 from apr.cli.details import RunDetails, changed_places
 from apr.cli.text import count, duration, first_line, one_line, printable, shorten
+from apr.core.behaviour import Behaviour, name_patches
 from apr.core.errors import ExitCode
 from apr.core.patch import split_lines
 from apr.core.report import Baseline, Verdict
@@ -17,6 +18,7 @@ from apr.core.run import RankedPatch, RepairRun, RunStatus
 from apr.core.tree import SearchNode
 
 SHOWN_TESTS = 3
+SHOWN_CHOICES = 6
 _MESSAGE_LENGTH = 160
 
 Row = tuple[str, str]
@@ -85,6 +87,8 @@ def summary_rows(details: RunDetails) -> Iterator[Row]:
         yield from _patch_rows(details, run.patches[0])
     else:
         yield from _attempt_rows(details)
+    if details.behaviour is not None:
+        yield from _behaviour_rows(details.behaviour)
     refused = sum(_is_tampered(node) for node in details.tree.nodes)
     if refused:
         yield "refused", f"{count(refused, 'candidate')} that tampered with the tests"
@@ -135,6 +139,21 @@ def _patch_rows(details: RunDetails, patch: RankedPatch) -> Iterator[Row]:
             yield "confirmed", f"in {times}{told}"
         if report.flaky:
             yield "left out", f"{', '.join(map(one_line, report.flaky))}: flaky without the patch"
+
+
+def _behaviour_rows(behaviour: Behaviour) -> Iterator[Row]:
+    """Which patches behave alike, and what a developer would have to decide."""
+    if len(behaviour.clusters) == 1:
+        inputs = count(behaviour.executions, "input")
+        alike = name_patches(behaviour.clusters[0].patches)
+        yield "behave", f"{alike} alike, as far as {inputs} can tell ({one_line(behaviour.reason)})"
+    for index, cluster in enumerate(behaviour.clusters if len(behaviour.clusters) > 1 else ()):
+        agreement = f"{100 * cluster.agreement:.0f} % agree"
+        yield "" if index else "behave", f"{name_patches(cluster.patches)} ({agreement})"
+    for index, choice in enumerate(behaviour.choices[:SHOWN_CHOICES]):
+        yield "" if index else "choose", one_line(choice.question)
+    if behaviour.left_out:
+        yield "", f"{count(behaviour.left_out, 'more patch', 'more patches')} not compared"
 
 
 def _describe_places(details: RunDetails, node: SearchNode) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -16,9 +15,13 @@ from typing import Any
 
 from apr.core.report import CorrectnessLabel
 from apr.datasets.cases import Case
+from validation.patchdiff.compare import agree
 
 CHILD_SCRIPT = Path(__file__).with_name("differential_child.py")
 """Runs alone with any Python 3.11 or later: `python differential_child.py`."""
+
+RELATIVE_TOLERANCE = 1e-6
+"""Of floats: a repaired program may compute in another order than the reference."""
 
 Execute = Callable[[bytes, float], bytes]
 """Runs `CHILD_SCRIPT` with one request line on its standard input, within so many seconds, and
@@ -174,27 +177,7 @@ def _parse_outcomes(output: bytes) -> list[dict[str, Any]]:
 
 def outcomes_agree(expected: Any, actual: Any, tolerance: float = 0.0) -> bool:
     """Structural equality of two encoded outcomes; numbers within the tolerance."""
-    if isinstance(expected, bool) or isinstance(actual, bool):
-        return bool(expected == actual)
-    if isinstance(expected, int | float) and isinstance(actual, int | float):
-        return _numbers_agree(expected, actual, tolerance)
-    if isinstance(expected, list) and isinstance(actual, list):
-        return len(expected) == len(actual) and all(
-            outcomes_agree(a, b, tolerance) for a, b in zip(expected, actual, strict=True)
-        )
-    if isinstance(expected, dict) and isinstance(actual, dict):
-        return expected.keys() == actual.keys() and all(
-            outcomes_agree(value, actual[key], tolerance) for key, value in expected.items()
-        )
-    return bool(expected == actual)
-
-
-def _numbers_agree(expected: float, actual: float, tolerance: float) -> bool:
-    if isinstance(expected, int) and isinstance(actual, int):
-        return abs(expected - actual) <= tolerance
-    if expected == actual or (expected != expected and actual != actual):
-        return True
-    return math.isclose(expected, actual, rel_tol=1e-6, abs_tol=max(tolerance, 1e-9))
+    return agree(expected, actual, RELATIVE_TOLERANCE, tolerance)
 
 
 def _show(outcome: dict[str, Any], length: int = 300) -> str:

@@ -60,6 +60,7 @@ class OpenAIClient:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
+        await self._loop.shutdown_asyncgens()  # of streams that were not read to their end
 
     def complete(
         self, requests: Sequence[ModelRequest], arrived: Arrived | None = None

@@ -18,6 +18,9 @@ TAMPERED = -1.0
 USELESS = -0.95
 """A patch that does not apply or build: below every patch that runs, whatever its tests say."""
 
+CEILING = 0.9
+"""No patch that is not plausible is worth more than this, or, if it runs, less than minus this."""
+
 _USELESS = frozenset({Verdict.DOES_NOT_APPLY, Verdict.DOES_NOT_BUILD})
 _GRADED = frozenset({Verdict.STILL_FAILS, Verdict.REGRESSES})
 
@@ -41,7 +44,7 @@ class TestReward:
 
     __test__ = False
 
-    ceiling: float = 0.9
+    ceiling: float = CEILING
     progress_weight: float = 0.4
     regression_weight: float = 0.9
 
@@ -80,20 +83,28 @@ def _regressed(report: ValidationReport) -> float:
     return report.regressions_failed / report.regressions_run if report.regressions_run else 0.0
 
 
+NO_OPINION = 0.5
+"""What a judge that does not know says of a patch, on its scale from 0 to 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class MixedReward:
     """Test outcomes mixed with a second opinion, such as an LLM judge's.
 
-    The opinion, in [-1, 1], gets `judge_weight` in [0, 1], and is asked only where tests leave
-    room for one: a patch that does not build stays at -0.95 and a plausible one at 1.
+    The opinion gets `judge_weight` in [0, 1], and is asked only where tests leave room for one: a
+    patch that does not build stays at -0.95 and a plausible one at 1. The mix is a weighted mean,
+    as in APRMCTS. When `bounded`, what the judge thinks above or below NO_OPINION is worth at most
+    `judge_weight` / 2 of one trigger test instead: it decides among patches that the tests cannot
+    tell apart, and a judge that knows nothing does no harm where tests say enough.
     """
 
     tests: Evaluator
     judge: Evaluator
     judge_weight: float
+    bounded: bool = False
 
     def reward(self, node: SearchNode, parent: SearchNode) -> float:
-        """The weighted mean, or the tests' reward alone where their verdict is final."""
+        """The mix, or the tests' reward alone where their verdict is final."""
         return self.rewards([(node, parent)])[0]
 
     def rewards(self, pairs: Sequence[tuple[SearchNode, SearchNode]]) -> list[float]:
@@ -104,8 +115,15 @@ class MixedReward:
         open_ = [i for i, (n, _) in enumerate(pairs) if n.report and n.report.verdict in _GRADED]
         judged = reward_all(self.judge, [pairs[i] for i in open_])
         for i, opinion in zip(open_, judged, strict=True):
-            tested[i] = (1.0 - self.judge_weight) * tested[i] + self.judge_weight * opinion
+            tested[i] = self._mix(tested[i], opinion, pairs[i][0])
         return tested
+
+    def _mix(self, tested: float, opinion: float, node: SearchNode) -> float:
+        if not self.bounded:
+            return (1.0 - self.judge_weight) * tested + self.judge_weight * opinion
+        triggers = max(node.report.triggers_total, 1) if node.report else 1
+        value = tested + self.judge_weight * (opinion - NO_OPINION) / triggers
+        return min(max(value, -CEILING), CEILING)
 
 
 def reward_all(

@@ -100,7 +100,7 @@ class SearchSettings:
     one; None: never for that."""
     parallel: int = 1
     """Nodes expanded side by side in one round; the tree does not depend on which ends first."""
-    round_share: float = 0.125
+    round_share: float = 1 / 12
     """The fraction in (0, 1] of the candidates left that one round may take, at least one
     expansion; less loses less by expanding side by side, and takes longer."""
     virtual_loss: float | None = None

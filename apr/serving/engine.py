@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from apr.serving.drafts.desk import Drafts, Plan
 from apr.serving.network import Decoder
@@ -24,7 +25,6 @@ from apr.serving.slots import SPAN_STEP, SlotCache, round_up
 from apr.serving.steps import Steps, StepShape
 from apr.serving.weights.vocabulary import Vocabulary
 
-Tensor = torch.Tensor
 SPANS = (256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
 NO_DRAFTS = Plan(1, {})
 

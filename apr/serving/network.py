@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from apr.core.errors import BadInputError
 from apr.serving.slots import Window
 from apr.serving.weights.checkpoint import Checkpoint
 from apr.serving.weights.shape import ModelShape
-
-Tensor = torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import torch
+from torch import Tensor
 
 from apr.serving.sampling import Rules
 from apr.serving.sequence import Sampling, Sequence
-
-Tensor = torch.Tensor
 
 
 class Whole(IntEnum):

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-Tensor = torch.Tensor
 COLDEST = 1e-5  # temperatures below choose the most likely token
 MULTIPLIERS = (0x85EBCA6B, 0xC2B2AE35)  # of MurmurHash3's last mixing step
 MASK_63 = (1 << 63) - 1

@@ -9,12 +9,12 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from apr.serving.weights.shape import ModelShape
 
-Tensor = torch.Tensor
 KERNELS = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
 SPAN_STEP = 64  # places; keeps masks aligned for the fast attention kernels
 

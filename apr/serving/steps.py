@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from apr.serving.network import Decoder
 from apr.serving.rows import Rows, Whole
 from apr.serving.sampling import Needs, choose
 from apr.serving.slots import SlotCache, Window
 
-Tensor = torch.Tensor
 WARM_UPS = 2
 
 

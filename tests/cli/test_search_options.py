@@ -95,23 +95,26 @@ def test_side_by_side_a_model_is_asked_for_one_patch_at_a_node() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "weight", "expected"),
+    ("mode", "weight", "expected", "bounded"),
     [
-        (None, None, 0.0),
-        (None, 0.2, 0.2),
-        (RewardMode.TESTS, None, 0.0),
-        (RewardMode.TESTS, 0.0, 0.0),
-        (RewardMode.JUDGE, None, 1.0),
-        (RewardMode.MIXED, None, 0.5),
-        (RewardMode.MIXED, 0.1, 0.1),
+        (None, None, 0.0, True),
+        (None, 0.2, 0.2, True),
+        (RewardMode.TESTS, None, 0.0, True),
+        (RewardMode.TESTS, 0.0, 0.0, True),
+        (RewardMode.JUDGE, None, 1.0, False),
+        (RewardMode.AVERAGE, None, 0.5, False),
+        (RewardMode.MIXED, None, 0.5, True),
+        (RewardMode.MIXED, 0.1, 0.1, True),
     ],
 )
 def test_reward_modes_are_weights_of_the_judge(
-    mode: RewardMode | None, weight: float | None, expected: float
+    mode: RewardMode | None, weight: float | None, expected: float, bounded: bool
 ) -> None:
     assert judge_weight(mode, weight) == expected
-    chosen = ModelOptions(model="m", reward=mode, judge=weight).settings()["llm"]
-    assert chosen["judge_weight"] == expected
+    options = ModelOptions(model="m", reward=mode, judge=weight)
+    chosen = options.settings()["llm"]
+    assert (chosen["judge_weight"], chosen["judge_bounded"]) == (expected, bounded)
+    assert searched(options).improvement_margin == pytest.approx(0.2 * expected)
 
 
 @pytest.mark.parametrize(("mode", "weight"), [(RewardMode.TESTS, 0.5), (RewardMode.JUDGE, 0.5)])

@@ -4,7 +4,7 @@ from itertools import islice
 from typing import Any
 
 from apr.datasets.inputs import generate_cases
-from apr.datasets.shapes import Constants, Items, Numbers, Strings, Union, infer_shape
+from validation.patchdiff.shapes import Constants, Items, Numbers, Strings, Union, infer_shape
 
 
 def generate(*seeds: tuple[Any, ...], count: int = 150, **options: Any) -> list[tuple[Any, ...]]:

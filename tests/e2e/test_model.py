@@ -33,8 +33,9 @@ def scripted(*texts: str) -> Callable[[int, dict[str, Any]], Reply]:
 
 
 def ask(apr: Apr, subject: Path, server: Server, *more: object) -> subprocess.CompletedProcess[str]:
-    words = ("--model", "m", "--base-url", server.base_url, "--batch", 1, *more)
-    return apr("fix", subject, "--format", "json", *words)
+    words = ("--model", "m", "--base-url", server.base_url, *more)
+    shape = ("--search", "aprmcts", "--batch", 1, "--branch", 1)
+    return apr("fix", subject, "--format", "json", *shape, *words)
 
 
 def test_a_model_repairs_after_seeing_what_its_first_patch_did(apr: Apr, copy_bug: CopyBug) -> None:

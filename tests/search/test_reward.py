@@ -132,3 +132,29 @@ def test_a_judge_is_heard_only_where_the_tests_leave_room() -> None:
     assert value(replace(BASELINE_LIKE, verdict=Verdict.DOES_NOT_BUILD)) == -0.95
     assert value(replace(BASELINE_LIKE, verdict=Verdict.PLAUSIBLE)) == 1.0
     assert judge.asked == 1
+
+
+def test_a_bounded_judge_decides_within_half_a_weight_of_one_trigger_test() -> None:
+    root = SearchNode(id=0, parent=None, patch=Patch())
+
+    def value(report: ValidationReport, opinion: float) -> float:
+        mixed = MixedReward(TestReward(), _FixedOpinion(opinion), 0.5, bounded=True)
+        return mixed.reward(SearchNode(id=1, parent=0, patch=Patch(), report=report), root)
+
+    assert value(BASELINE_LIKE, 1.0) == pytest.approx(0.0625)  # 0.5 * (1 - 0.5) / 4 triggers
+    assert value(BASELINE_LIKE, 0.5) == 0.0
+    assert value(BASELINE_LIKE, 0.0) == pytest.approx(-0.0625)
+    assert value(replace(BASELINE_LIKE, triggers_total=1), 0.9) == pytest.approx(0.2)
+    assert value(replace(BASELINE_LIKE, verdict=Verdict.PLAUSIBLE), 0.0) == 1.0
+    better = replace(BASELINE_LIKE, triggers_passed=1)
+    assert value(better, 0.0) > value(BASELINE_LIKE, 1.0), "a test outweighs any opinion"
+
+
+@given(graded(), st.floats(0, 1), st.floats(0, 1))
+def test_a_bounded_judge_never_makes_a_patch_plausible_or_broken(
+    report: ValidationReport, opinion: float, weight: float
+) -> None:
+    mixed = MixedReward(TestReward(), _FixedOpinion(opinion), weight, bounded=True)
+    root = SearchNode(id=0, parent=None, patch=Patch())
+    node = SearchNode(id=1, parent=0, patch=Patch(), report=report)
+    assert -0.95 < mixed.reward(node, root) < 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,9 @@ from typing import Any
 import httpx
 import openai
 import pytest
+
+from support.e2e import BUGS, Apr
+from support.tiny_model import save_tiny_model
 
 START_S = 120
 HI: Any = [{"role": "user", "content": "hi"}]
@@ -246,6 +250,21 @@ def test_a_token_is_asked_for_and_requests_may_time_out(tiny_folder: Path) -> No
         with pytest.raises(openai.APIError, match="not answered within"):
             list(client.completions.create(**asked, stream=True))
         wait_for(lambda: httpx.get(f"{server.root}/health").json()["under_way"] == 0)
+
+
+def test_apr_fix_asks_it_with_one_flag(tmp_path: Path) -> None:
+    # The tokens of the tiny model are bytes, so that a prompt has many of them.
+    model = save_tiny_model(tmp_path / "model", max_position_embeddings=32768)
+    subject = tmp_path / "subject"
+    shutil.copytree(BUGS / "wrong_operator" / "subject", subject)
+    with serving(model, "--slots", 2, "--max-length", 16384) as server:
+        words = ("--model", "model", "--base-url", server.base_url, "--answer-tokens", 16)
+        done = Apr(tmp_path)("fix", subject, *words, "--max-calls", 2, "--format", "json")
+        written = server.metric("apr_completion_tokens_total")
+    assert done.returncode in (1, 4), done.stderr  # a random model writes no patch
+    usage = json.loads(done.stdout)["usage"]
+    assert usage["calls"] == 2
+    assert 0 < written < usage["tokens"]
 
 
 @pytest.mark.parametrize(

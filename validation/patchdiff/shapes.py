@@ -29,13 +29,15 @@ class Strings:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Lists or tuples. `columns` holds one shape a position when all have the same short length.
+    """Lists, tuples or sets.
+
+    `columns` holds one shape a position when all have the same short length.
 
     Claims such as `is_sorted` hold of every example, and of one example at least that is long
     enough for the claim to mean something.
     """
 
-    kind: type[list[Any]] | type[tuple[Any, ...]]
+    kind: type[list[Any]] | type[tuple[Any, ...]] | type[set[Any]] | type[frozenset[Any]]
     element: Shape
     shortest: int
     longest: int
@@ -89,6 +91,8 @@ def infer_shape(examples: Sequence[Any], *, mixed: bool = False) -> Shape:
         return _infer_strings(values)
     if kind in (list, tuple):
         return _infer_items(kind, values)
+    if kind in (set, frozenset):
+        return _infer_items(kind, [sorted(value, key=repr) for value in values], fixable=False)
     if kind is dict:
         return _infer_mappings(values)
     return Constants(tuple(_distinct(values)))
@@ -100,12 +104,17 @@ def _infer_strings(values: Sequence[str]) -> Strings:
     return Strings(alphabet, min(lengths), max(lengths), tuple(_distinct(values)))
 
 
-def _infer_items(kind: Any, values: Sequence[Sequence[Any]]) -> Shape:
+def _infer_items(kind: Any, values: Sequence[Sequence[Any]], *, fixable: bool = True) -> Shape:
     elements = [element for value in values for element in value]
     if any(element is value for element in elements for value in values):
         return Constants(tuple(values))
     lengths = [len(value) for value in values]
-    fixed = len(values) >= _FIXED_LENGTH_EXAMPLES and len(set(lengths)) == 1 and lengths[0] <= 4
+    fixed = (
+        fixable
+        and len(values) >= _FIXED_LENGTH_EXAMPLES
+        and len(set(lengths)) == 1
+        and lengths[0] <= 4
+    )
     return Items(
         kind,
         infer_shape(elements),

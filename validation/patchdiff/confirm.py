@@ -1,0 +1,72 @@
+"""A difference is believed when it shows again and again, in sandboxes that know of nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from validation.patchdiff.compare import differences
+from validation.patchdiff.model import Aspect, Call, Confirmation, Outcome, Target
+from validation.patchdiff.sessions import Place, Version, perform_fresh
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The repeats of one call: what they came to, and the outcomes of the first."""
+
+    confirmation: Confirmation
+    outcomes: tuple[Outcome, ...]
+    base: Outcome | None
+    aspects: tuple[Aspect, ...]
+
+
+def confirm(
+    versions: Sequence[Version],
+    base: Version | None,
+    place: Place,
+    target: Target,
+    call: Call,
+    *,
+    limit_s: float,
+    repeats: int,
+    tolerance: float,
+    workers: int = 2,
+) -> Confirmed:
+    """Perform the call `repeats` times on every version and the base, each in a fresh sandbox.
+
+    Each repeat hashes texts by another seed, and happens at another time: whatever depends on
+    either contradicts itself.
+    """
+    everyone = [*versions, *([base] if base is not None else [])]
+    jobs = [(version, run) for run in range(repeats) for version in everyone]
+
+    def perform(job: tuple[Version, int]) -> Outcome:
+        return perform_fresh(job[0], place, target, call, limit_s, job[1])
+
+    with ThreadPoolExecutor(workers) as pool:
+        answers = list(pool.map(perform, jobs))
+    rows = [answers[i : i + len(everyone)] for i in range(0, len(answers), len(everyone))]
+    aspects = [aspects_of(row[: len(versions)], tolerance) for row in rows]
+    steady = tuple(
+        all(not differences(rows[0][index], row[index], tolerance) for row in rows)
+        for index in range(len(versions))
+    )
+    differed = sum(bool(each) for each in aspects)
+    return Confirmed(
+        Confirmation(repeats, differed, steady),
+        tuple(rows[0][: len(versions)]),
+        rows[0][-1] if base is not None else None,
+        aspects[0],
+    )
+
+
+def aspects_of(outcomes: Sequence[Outcome | None], tolerance: float) -> tuple[Aspect, ...]:
+    """In what any of the outcomes differs from the first; nothing when one is missing."""
+    first = outcomes[0]
+    if first is None or any(each is None for each in outcomes):
+        return ()
+    found = [
+        a for each in outcomes[1:] if each is not None for a in differences(first, each, tolerance)
+    ]
+    return tuple(dict.fromkeys(found))
