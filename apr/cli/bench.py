@@ -5,24 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from apr.cli import options as o
+from apr.cli.bench_options import BenchFormat, BenchFormatOption, BenchOptions
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
 from apr.cli.model_options import ModelOptions
 from apr.cli.output import emit, emit_json, emit_rich, err_console
 from apr.cli.progress import reporting
 from apr.cli.request import make_settings, open_service
-from apr.cli.text import count, duration, one_line, shorten
+from apr.cli.text import one_line, shorten
 from apr.core.errors import BadInputError
 from validation.temporary import temporary_folder
 
@@ -38,150 +36,6 @@ if TYPE_CHECKING:
     from apr.settings import RunSettings
 
 app = typer.Typer(no_args_is_help=False, help="Repair the bugs of a public benchmark.")
-
-COLUMNS = ("bug", "verdict", "label", "to first", "candidates", "search", "change")
-
-
-class BenchFormat(StrEnum):
-    """What stdout carries."""
-
-    TEXT = "text"
-    JSON = "json"
-    MARKDOWN = "markdown"
-
-
-OnlyOption = Annotated[
-    list[str] | None,
-    typer.Option("--only", metavar="NAME", help="Only this bug; repeatable."),
-]
-BenchSecondsOption = Annotated[
-    float, typer.Option("--seconds", metavar="S", min=0.1, help="Seconds of search for each bug.")
-]
-DirectoryOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        metavar="DIR",
-        help="Keep a record of each bug here; the same command again goes on where it stopped.",
-    ),
-]
-RedoOption = Annotated[
-    bool, typer.Option("--redo", help="Run the bugs again that have a record in --output.")
-]
-CompareOption = Annotated[
-    str | None,
-    typer.Option(
-        "--compare",
-        metavar="A,B,C",
-        rich_help_panel=o.SEARCH,
-        help="Run these variants on the same bugs and compare the first with the others. A variant"
-        " is a policy with settings: mcts, mcts+judge=0.5, mcts+no-feedback, mcts+depth=1,"
-        " trial-and-error.",
-    ),
-]
-SeedsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--seeds",
-        metavar="0,1,2",
-        rich_help_panel=o.SEARCH,
-        help="Run every bug with each of these seeds; 0-4 means five.",
-    ),
-]
-BenchSeedOption = Annotated[
-    int | None,
-    typer.Option(
-        "--seed",
-        metavar="N",
-        min=0,
-        rich_help_panel=o.SEARCH,
-        help="The same seed gives the same search. Default: 0.",
-    ),
-]
-BenchPolicyOption = Annotated[
-    o.Policy | None,
-    typer.Option(
-        "--policy",
-        rich_help_panel=o.SEARCH,
-        help="Tree search, or a search without rewards. Default: mcts.",
-    ),
-]
-WorkersOption = Annotated[
-    int,
-    typer.Option(
-        "--workers",
-        metavar="N",
-        min=1,
-        help="Processes that run bugs side by side; --jobs is then 1 by default.",
-    ),
-]
-BaselineOption = Annotated[
-    bool,
-    typer.Option(
-        "--no-cache",
-        rich_help_panel=o.TESTS,
-        help="Measure every run's baseline anew, not once for all runs of a bug.",
-    ),
-]
-ReuseOption = Annotated[
-    bool,
-    typer.Option(
-        "--reuse-verdicts",
-        rich_help_panel=o.TESTS,
-        help="Judge equal programs once for all runs. Candidates are counted as before, but"
-        " seconds no longer compare.",
-    ),
-]
-BenchFormatOption = Annotated[
-    BenchFormat, typer.Option("--format", rich_help_panel=o.RESULT, help="What stdout carries.")
-]
-
-
-@dataclass(frozen=True, slots=True)
-class BenchOptions:
-    """What all benchmarks are asked alike."""
-
-    candidates: o.CandidatesOption = None
-    seconds: BenchSecondsOption = 120.0
-    seed: BenchSeedOption = None
-    seeds: SeedsOption = None
-    policy: BenchPolicyOption = None
-    compare: CompareOption = None
-    workers: WorkersOption = 1
-    no_cache: BaselineOption = False
-    reuse_verdicts: ReuseOption = False
-    test_timeout: o.TestTimeoutOption = 30.0
-    sandbox: o.SandboxOption = o.Sandbox.AUTO
-    jobs: o.JobsOption = None
-    only: OnlyOption = None
-    output: DirectoryOption = None
-    redo: RedoOption = False
-    form: BenchFormatOption = BenchFormat.TEXT
-    quiet: o.QuietOption = False
-
-    @property
-    def names(self) -> tuple[str, ...] | None:
-        """The bugs asked for; None: all."""
-        return tuple(self.only) if self.only else None
-
-    @property
-    def is_comparison(self) -> bool:
-        """Whether variants or seeds are compared, rather than bugs listed."""
-        return self.compare is not None or self.seeds is not None
-
-    def chosen_seeds(self) -> tuple[int, ...]:
-        """The seeds asked for.
-
-        Raises:
-            BadInputError: when they make no sense.
-        """
-        from apr.cli.trials import parse_seeds
-
-        if self.seeds is None:
-            return (self.seed or 0,)
-        if self.seed is not None:
-            raise BadInputError("--seed contradicts --seeds: give one of them")
-        return parse_seeds(self.seeds)
 
 
 @app.command("quixbugs")
@@ -267,6 +121,7 @@ def _conditions(
 
 
 def _run_missing(plan: Plan, request: BenchOptions) -> None:
+    from apr.cli.bench_records import describe_record
     from apr.cli.trials import run_in_turn, run_with_workers
 
     service = open_service()  # whatever is wrong with the store is said before any worker starts
@@ -320,6 +175,8 @@ def _emit(name: str, plan: Plan, request: BenchOptions) -> None:
         (budget,) = {protocol.budget.candidates or 0 for protocol in plan.files}
         emit_comparison(compare(plan.trials(), budget), request.form)
     else:
+        from apr.cli.bench_records import emit_records
+
         (file,) = plan.files.values()
         emit_records(name, [file.done[bug.name] for bug in plan.dataset.bugs], request.form)
 
@@ -361,76 +218,3 @@ def emit_comparison(comparison: Comparison, form: BenchFormat) -> None:
         emit(render_markdown(comparison))
     else:
         emit_rich(*render_text(comparison))
-
-
-def describe_record(record: BugRecord) -> str:
-    """One line about a bug."""
-    if record.verdict == "error":
-        return f"{one_line(record.bug)}: error: {one_line(record.message)}"
-    label = f" ({record.label})" if record.verdict == "plausible" else ""
-    spent = f"{count(record.candidates, 'candidate')}, {duration(record.wall_s)}"
-    return f"{one_line(record.bug)}: {record.verdict}{label}, {spent}"
-
-
-def emit_records(name: str, records: Sequence[BugRecord], form: BenchFormat) -> None:
-    """The table of all bugs with their totals, on stdout."""
-    from apr.cli.benchmark import total
-
-    if form is BenchFormat.JSON:
-        totals = asdict(total(records))
-        emit_json({"benchmark": name, "totals": totals, "bugs": [asdict(r) for r in records]})
-    elif form is BenchFormat.MARKDOWN:
-        emit(render_markdown(records))
-    else:
-        emit_rich(render_records(records), Text(), Text(describe_totals(records), style="bold"))
-
-
-def record_cells(record: BugRecord) -> tuple[str, ...]:
-    """The cells of one bug's line, as in `COLUMNS`."""
-    plausible = record.verdict == "plausible"
-    return (
-        one_line(record.bug),
-        record.verdict,
-        record.label if plausible else "",
-        f"{record.first_plausible:,}" if record.first_plausible is not None else "",
-        f"{record.candidates:,}",
-        f"{record.seconds:.1f} s",
-        one_line(record.origin or (record.message if record.verdict == "error" else "")),
-    )
-
-
-def describe_totals(records: Sequence[BugRecord]) -> str:
-    """Plausible, correct and overfitting are three counts over the same denominator."""
-    from apr.cli.benchmark import total
-
-    totals = total(records)
-    median = "" if totals.median_first is None else f"; median to first {totals.median_first:g}"
-    unknown = totals.plausible - totals.correct - totals.overfitting
-    others = f", {unknown} not told apart" if unknown else ""
-    others += f"; {count(totals.errors, 'error')}" if totals.errors else ""
-    return (
-        f"{totals.plausible} plausible of {totals.bugs}: {totals.correct} correct,"
-        f" {totals.overfitting} overfitting{others}; {totals.candidates:,} candidates in"
-        f" {duration(totals.seconds)} of search{median}"
-    )
-
-
-def render_records(records: Sequence[BugRecord]) -> Table:
-    """The records as a table for a terminal."""
-    styles = {"plausible": "green", "error": "bold red", "overfitting": "yellow"}
-    table = Table(box=None, pad_edge=False)
-    for title in COLUMNS:
-        right = title in ("to first", "candidates", "search")
-        table.add_column(title, justify="right" if right else "left", overflow="fold")
-    for record in records:
-        table.add_row(*(Text(cell, style=styles.get(cell, "")) for cell in record_cells(record)))
-    return table
-
-
-def render_markdown(records: Sequence[BugRecord]) -> str:
-    """The records as a Markdown table."""
-    from apr.cli.comparing import markdown_row
-
-    lines = [markdown_row(COLUMNS), markdown_row(["---"] * len(COLUMNS))]
-    lines += [markdown_row(record_cells(record)) for record in records]
-    return "\n".join([*lines, "", describe_totals(records)]) + "\n"

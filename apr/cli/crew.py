@@ -75,18 +75,13 @@ def run_side_by_side(
             tell([worker.task for worker in crew])
             for connection in wait([worker.connection for worker in crew]):
                 worker = next(each for each in crew if each.connection is connection)
-                task = worker.task
                 record = _receive(worker)
-                if record is None:
-                    record = BugRecord(task.bug.name, ERROR, message=_describe_end(worker.process))
-                    crew.remove(worker)
-                elif pending:
-                    worker.task = _take(pending, crew)
-                    worker.connection.send(worker.task)
-                else:
+                keep(worker.task, record or _failure(worker))
+                if record is None or not pending:
                     crew.remove(worker)
                     _dismiss(worker)
-                keep(task, record)
+                else:
+                    _assign(worker, _take(pending, crew))
     finally:
         _stop(crew, keep)
 
@@ -108,9 +103,14 @@ def _start(task: Task, dataset: Dataset) -> _Worker:
         process.start()
     theirs.close()
     worker = _Worker(process, ours, task)
-    with contextlib.suppress(OSError):  # it has ended already, which is noticed in its turn
-        ours.send(task)
+    _assign(worker, task)
     return worker
+
+
+def _assign(worker: _Worker, task: Task) -> None:
+    worker.task = task
+    with contextlib.suppress(OSError):  # it has ended already, which is noticed in its turn
+        worker.connection.send(task)
 
 
 @contextlib.contextmanager
@@ -132,12 +132,12 @@ def _receive(worker: _Worker) -> BugRecord | None:
     return record
 
 
-def _describe_end(process: BaseProcess) -> str:
-    process.join(STOP_S)
-    code = process.exitcode
-    if code is not None and code < 0:
-        return f"the worker process was ended by signal {-code}"
-    return f"the worker process ended with status {code}"
+def _failure(worker: _Worker) -> BugRecord:
+    """The record of a task whose worker has ended before it was done."""
+    worker.process.join(STOP_S)
+    code = worker.process.exitcode
+    how = f"was ended by signal {-code}" if code is not None and code < 0 else f"ended: {code}"
+    return BugRecord(worker.task.bug.name, ERROR, message=f"the worker process {how}")
 
 
 def _dismiss(worker: _Worker) -> None:

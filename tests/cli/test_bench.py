@@ -13,7 +13,8 @@ import pytest
 from typer.testing import Result
 
 from apr.bench.records import BugRecord, Protocol, RecordFile
-from apr.cli.bench import BenchFormat, describe_record, describe_totals, emit_records, record_cells
+from apr.cli.bench_options import BenchFormat
+from apr.cli.bench_records import describe_record, describe_totals, emit_records, record_cells
 from apr.cli.benchmark import add_label, judge, make_record, run_bug, sandboxed, total
 from apr.cli.details import RunDetails
 from apr.core.bug import Bug, RunnerKind, TestCommand

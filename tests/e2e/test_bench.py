@@ -86,7 +86,7 @@ def test_a_stopped_benchmark_leaves_nothing_and_goes_on(
     apr: Apr, data: Path, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     output = tmp_path / "kept"
-    words = command(data, output, "--seeds", "0-1", "--workers", 2)
+    words = command(data, output, "--seeds", "0-1", "--workers", 2, "--reuse-verdicts")
     assert apr.stop_after(lambda: len(records(output)) > 0, number, *words) == status
     deadline = time.monotonic() + LIMIT_S
     while processes_of(tmp_path) and time.monotonic() < deadline:
