@@ -99,16 +99,20 @@ def render_tree(tree: SearchTree, winner: int | None, folding: Folding) -> Tree 
 
 
 def describe_node(node: SearchNode, path: frozenset[int]) -> Text:
-    """Id, origin, verdict, trigger tests, the statistics of the search, and the cost."""
+    """Id, verdict, trigger tests, the statistics of the search, the cost, and then the name.
+
+    The name is last because it is the part that a narrow terminal may cut off.
+    """
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f"{node.id} {node_name(node)}", style="bold" if node.id in path else "")
+    text.append(f"{node.id}", style="bold" if node.id in path else "")
+    if node.id in path and node.id != ROOT:
+        text.append(" *", style="bold green")
     if node.report is not None:
         text.append(f"  {outcome(node)}", style=VERDICT_STYLES[node.report.verdict])
     text.append(f"  {statistics(node)}", style="dim")
     if asked := cost(node):
         text.append(f"  {asked}", style="cyan")
-    if node.id in path and node.id != ROOT:
-        text.append("  *", style="bold green")
+    text.append(f"  {node_name(node)}", style="bold" if node.id in path else "")
     return text
 
 

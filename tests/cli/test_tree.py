@@ -44,10 +44,10 @@ def test_the_winner_is_the_first_ranked_patch_or_the_first_plausible_node(
 def test_a_tree_is_drawn_with_the_path_to_the_winner_first(tree: SearchTree) -> None:
     lines = shown(render_tree(tree, 3, WIDE))
     assert lines == [
-        "0 (no change)  n=3 q=+0.50",
-        "├── 2 template-2 m.py:2  regresses 1/2  n=1 q=-0.50 r=-0.50  *",
-        "│   └── 3 template-3 m.py:2  plausible 2/2  n=1 q=+1.00 r=+1.00  *",
-        "└── 1 template-1 m.py:2  still-fails 1/2  n=1 q=+0.90 r=+0.90",
+        "0  n=3 q=+0.50  (no change)",
+        "├── 2 *  regresses 1/2  n=1 q=-0.50 r=-0.50  template-2 m.py:2",
+        "│   └── 3 *  plausible 2/2  n=1 q=+1.00 r=+1.00  template-3 m.py:2",
+        "└── 1  still-fails 1/2  n=1 q=+0.90 r=+0.90  template-1 m.py:2",
     ]
 
 
@@ -104,7 +104,7 @@ def test_an_empty_tree_says_so() -> None:
 
 def test_names_in_the_tree_cannot_steer_the_terminal(node: MakeNode) -> None:
     hostile = node(1, 0, Verdict.TAMPERED, origin="model\x1b[2J\nx")
-    assert describe_node(hostile, frozenset()).plain.startswith("1 model\\x1b[2J x m.py:2")
+    assert describe_node(hostile, frozenset()).plain.endswith("  model\\x1b[2J x m.py:2")
 
 
 def test_the_document_holds_every_node_in_order(tree: SearchTree) -> None:
