@@ -21,13 +21,16 @@ from apr.repair import search_settings
 from apr.search import settings as shapes
 from apr.settings import RunSettings, TreeSettings
 
+SERVER = "http://127.0.0.1:9/v1"
+"""Of one's own, so that no key is needed; nobody is asked anything."""
+
 
 def searched(options: ModelOptions, **more: object) -> shapes.SearchSettings:
     return search_settings(RunSettings.model_validate({**options.settings(), **more}))
 
 
 def test_a_model_gets_the_adaptive_tree_without_a_limit_of_depth() -> None:
-    found = searched(ModelOptions(model="m"))
+    found = searched(ModelOptions(model="m", base_url=SERVER))
     assert found == shapes.ADAPTIVE
     assert (found.widening, found.batch, found.max_depth) == (shapes.Widening.ADAPTIVE, 3, None)
 
@@ -38,7 +41,7 @@ def test_templates_get_the_ranked_tree_three_edits_deep() -> None:
 
 
 def test_aprmcts_is_one_option_with_the_published_values() -> None:
-    found = searched(ModelOptions(model="m", preset=Preset.APRMCTS))
+    found = searched(ModelOptions(model="m", base_url=SERVER, preset=Preset.APRMCTS))
     assert found == shapes.APRMCTS
     assert (found.exploration, found.unvisited_bonus) == (0.7, 1.0)
     assert (found.batch, found.branch, found.backpropagation_alpha) == (3, 10, 0.8)
@@ -49,6 +52,7 @@ def test_aprmcts_is_one_option_with_the_published_values() -> None:
 def test_every_option_reaches_the_search() -> None:
     options = ModelOptions(
         model="m",
+        base_url=SERVER,
         batch=2,
         branch=6,
         diverse=False,
@@ -83,15 +87,17 @@ def test_the_names_of_the_tree_settings_are_those_of_the_search() -> None:
 
 
 def test_trial_and_error_is_a_chain_that_starts_anew_after_three_patches() -> None:
-    found = searched(ModelOptions(model="m"), policy="trial-and-error")
+    found = searched(ModelOptions(model="m", base_url=SERVER), policy="trial-and-error")
     assert (found.policy, found.batch, found.max_depth) == (shapes.Policy.TRIAL_AND_ERROR, 1, 3)
-    longer = searched(ModelOptions(model="m", batch=4), policy="trial-and-error", max_depth=6)
+    longer = searched(
+        ModelOptions(model="m", base_url=SERVER, batch=4), policy="trial-and-error", max_depth=6
+    )
     assert (longer.batch, longer.max_depth) == (4, 6)
 
 
 def test_side_by_side_a_model_is_asked_for_one_patch_at_a_node() -> None:
-    assert searched(ModelOptions(model="m", parallel=8)).batch == 1
-    assert searched(ModelOptions(model="m", parallel=8, batch=3)).batch == 3
+    assert searched(ModelOptions(model="m", base_url=SERVER, parallel=8)).batch == 1
+    assert searched(ModelOptions(model="m", base_url=SERVER, parallel=8, batch=3)).batch == 3
 
 
 @pytest.mark.parametrize(
@@ -111,7 +117,7 @@ def test_reward_modes_are_weights_of_the_judge(
     mode: RewardMode | None, weight: float | None, expected: float, bounded: bool
 ) -> None:
     assert judge_weight(mode, weight) == expected
-    options = ModelOptions(model="m", reward=mode, judge=weight)
+    options = ModelOptions(model="m", base_url=SERVER, reward=mode, judge=weight)
     chosen = options.settings()["llm"]
     assert (chosen["judge_weight"], chosen["judge_bounded"]) == (expected, bounded)
     assert searched(options).improvement_margin == pytest.approx(0.2 * expected)

@@ -24,6 +24,8 @@ HEAD = "```python\ndef is_leap_year(year):\n    return "
 WRONG = f"{HEAD}year % 4 == 0 and year % 400 == 0\n```"
 NONSENSE = "I would look at the rule for centuries."
 RIGHT = f"{HEAD}year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)\n```"
+CHAIN = ("--search", "aprmcts", "--batch", 1, "--branch", 1)
+"""A tree in which every question follows from the answer before."""
 CopyBug = Callable[[str], Path]
 
 
@@ -34,8 +36,7 @@ def scripted(*texts: str) -> Callable[[int, dict[str, Any]], Reply]:
 
 def ask(apr: Apr, subject: Path, server: Server, *more: object) -> subprocess.CompletedProcess[str]:
     words = ("--model", "m", "--base-url", server.base_url, *more)
-    shape = ("--search", "aprmcts", "--batch", 1, "--branch", 1)
-    return apr("fix", subject, "--format", "json", *shape, *words)
+    return apr("fix", subject, "--format", "json", *CHAIN, *words)
 
 
 def test_a_model_repairs_after_seeing_what_its_first_patch_did(apr: Apr, copy_bug: CopyBug) -> None:
@@ -124,7 +125,7 @@ def test_a_key_never_reaches_output_or_store(apr: Apr, copy_bug: CopyBug, tmp_pa
         return answer(request, f"You said {KEY}. {(NONSENSE, RIGHT)[number > 1]}")
 
     with serving(indiscreet) as server:
-        words = ("--model", "m", "--base-url", server.base_url, "--batch", 1)
+        words = ("--model", "m", "--base-url", server.base_url, *CHAIN)
         done = apr("fix", copy_bug("wrong_operator"), *words, OPENAI_API_KEY=KEY)
     assert done.returncode == 0, done.stderr
     assert set(server.keys) == {f"Bearer {KEY}"}
@@ -212,7 +213,7 @@ def test_what_was_asked_before_an_interruption_is_not_paid_for_twice(
         return answer(request, WRONG if number == 0 else RIGHT)
 
     with serving(script) as server:
-        words = ("--model", "m", "--base-url", server.base_url, "--batch", 1, "--price", "1:1")
+        words = ("--model", "m", "--base-url", server.base_url, "--price", "1:1", *CHAIN)
         status = apr.stop_after(lambda: len(server.requests) == 2, how, "fix", subject, *words)
         assert status == (130 if how is signal.SIGINT else -signal.SIGKILL)
         shown = json.loads(apr("show", "last", "--format", "json").stdout)["usage"]
@@ -277,7 +278,7 @@ def test_what_is_hidden_enters_neither_prompt_nor_reward(apr: Apr, tmp_path: Pat
         solution = f"    {HIDDEN} = {reference}\n    return {HIDDEN}\n"
         data.write_text(json.dumps({**ROW, "canonical_solution": solution}) + "\n")
         with serving(judging(*texts)) as server:
-            words = ("--model", "m", "--base-url", server.base_url, "--batch", 1, "--judge", 0.5)
+            words = ("--model", "m", "--base-url", server.base_url, "--judge", 0.5, *CHAIN)
             limits = ("--candidates", 2, "--max-calls", 12, "--output", tmp_path / f"out{number}")
             environment = {"APR_DATA_DIR": str(tmp_path / f"data{number}")}
             command = ("bench", "humanevalfix", "--data", data, *words, *limits)
