@@ -43,6 +43,10 @@ def children() -> set[int]:
     return {int(number) for number in path.read_text().split()}
 
 
+def workers(pids: set[int]) -> list[int]:
+    return [p for p in pids if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
+
+
 def test_a_worker_that_is_killed_is_an_error_of_its_bug(tasks: list[Task]) -> None:
     found: list[tuple[str, BugRecord]] = []
     before = children()
@@ -52,9 +56,9 @@ def test_a_worker_that_is_killed_is_an_error_of_its_bug(tasks: list[Task]) -> No
         found.append((task.bug.name, record))
 
     def tell(busy: Sequence[Task]) -> None:
-        for pid in children() - before - killed:
-            told = Path(f"/proc/{pid}/cmdline").read_bytes()
-            if not killed and b"spawn_main" in told:
+        # A child that has not yet become another program still has this one's command line.
+        while busy and not killed:
+            for pid in workers(children() - before):
                 os.kill(pid, signal.SIGKILL)
                 killed.add(pid)
 

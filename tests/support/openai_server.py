@@ -117,13 +117,15 @@ class Server:
             self._now += 1
             self.most_at_once = max(self.most_at_once, self._now)
         try:
-            self._respond(handler, self.script(number, request))
+            reply = self.script(number, request)
+            time.sleep(reply.delay_s)
         finally:
+            # Before a word of the reply is out: its reader may ask again at once.
             with self._lock:
                 self._now -= 1
+        self._respond(handler, reply)
 
     def _respond(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
-        time.sleep(reply.delay_s)
         body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
         handler.close_connection = True
         if not (reply.reset and reply.cut == 0):
