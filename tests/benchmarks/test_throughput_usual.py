@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from apr.core.bug import TestId
 from apr.core.report import Baseline, TestOutcome, TestResult, Verdict
+from support.scripts import load_script
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "throughput_usual.py"
 SUITE = """
@@ -40,13 +40,7 @@ def test_fails():
 
 @pytest.fixture(scope="module")
 def usual() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("throughput_usual", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script(SCRIPT)
 
 
 def test_every_node_id_is_found_in_the_report_of_a_real_suite(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
-import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 import pytest
 
 from apr.search.settings import ADAPTIVE, APRMCTS, Policy, SearchSettings, Widening
+from support.scripts import load_script
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "landscape_world.py"
 SEEDS = 60
@@ -21,13 +20,7 @@ SEEDS = 60
 
 @pytest.fixture(scope="module")
 def world() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("landscape_world", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script(SCRIPT)
 
 
 def found(world: ModuleType, landscape: Any, settings: SearchSettings, budget: int) -> float:
