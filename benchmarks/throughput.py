@@ -42,14 +42,10 @@ from apr.datasets import quixbugs
 from apr.repair import measure_oracle, open_validator, reusing
 from apr.settings import RunSettings
 from apr.subject import PreparedSubject, prepare_subject
+from validation.equivalence import NormalForms
 
 USUAL = "usual"
 SIDES = ("docker", "bubblewrap", "process")
-PROGRAMS = (
-    *("bitcount", "bucketsort", "find_in_sorted", "flatten", "gcd", "get_factors", "hanoi", "kth"),
-    *("lis", "mergesort", "next_permutation", "pascal", "possible_change", "powerset", "quicksort"),
-    *("rpn_eval", "shortest_path_length", "sieve", "to_base", "wrap"),
-)
 
 
 @dataclass
@@ -101,7 +97,8 @@ class Pool:
         self.subject: PreparedSubject = stack.enter_context(prepare_subject(bug, settings))
         self.oracle: Oracle = measure_oracle(bug, self.subject, settings, silent)
         validator = stack.enter_context(open_validator(self.subject, self.oracle, settings))
-        self._validator = reusing(validator, self.subject, settings, None)
+        forms = NormalForms(self.subject.sources, self.subject.test_sources)
+        self._validator = reusing(validator, self.subject, settings, None, forms)
         self.start_s = time.perf_counter() - started
 
     def judge(self, patch: Patch) -> tuple[ValidationReport, float, float]:
@@ -333,7 +330,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--python", default=sys.executable, help="the same on this machine")
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
     parser.add_argument("--quixbugs", type=Path)
-    parser.add_argument("--only", nargs="*", default=list(PROGRAMS))
+    parser.add_argument("--only", nargs="+", help="these programs instead of all")
     parser.add_argument("--candidates", type=int, default=20)
     parser.add_argument("--project", type=Path)
     parser.add_argument("--trigger", nargs="*", default=[])
