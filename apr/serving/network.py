@@ -75,8 +75,8 @@ class Decoder:
         return state
 
     def logits(self, state: Tensor) -> Tensor:
-        """Float32 scores of every word of the vocabulary, [..., vocabulary]."""
-        return functional.linear(self._normal(state, self._norm), self._head).float()
+        """Scores of every word of the vocabulary, [..., vocabulary], in the model's own type."""
+        return functional.linear(self._normal(state, self._norm), self._head)
 
     def _normal(self, state: Tensor, weight: Tensor) -> Tensor:
         return functional.rms_norm(state, weight.shape, weight, self.shape.epsilon)

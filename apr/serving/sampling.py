@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from apr.serving import kernels
+
 COLDEST = 1e-5  # temperatures below choose the most likely token
 MULTIPLIERS = (0x85EBCA6B, 0xC2B2AE35)  # of MurmurHash3's last mixing step
 MASK_63 = (1 << 63) - 1
@@ -56,17 +58,32 @@ class Needs:
 def choose(logits: Tensor, positions: Tensor, rules: Rules, needs: Needs) -> Tensor:
     """The next token of each row and place, [rows, n], from logits [rows, n, vocabulary].
 
-    `positions` [rows, n] are those of the tokens that the logits come from.
+    `positions` [rows, n] are those of the tokens that the logits come from. Whatever type the
+    logits have, what is computed from them is float32.
     """
+    scale = rules.scale
     if needs.penalties and rules.used is not None:
-        logits = logits - _penalties(rules, rules.used).unsqueeze(1)
+        logits = logits.float() - _penalties(rules, rules.used).unsqueeze(1)
     if not needs.noise:
         return logits.argmax(-1)
-    scores = logits * rules.scale[:, None, None]
     if needs.nucleus:
-        scores = keep_nucleus(scores, rules.top_p[:, None, None])
-    noise = gumbel(rules.seeds[:, None], positions, logits.shape[-1])
-    return noise.mul_(rules.heat[:, None, None]).add_(scores).argmax(-1)
+        logits = logits.float() * scale[:, None, None]
+        logits, scale = keep_nucleus(logits, rules.top_p[:, None, None]), torch.ones_like(scale)
+    keys = noise_keys(rules.seeds[:, None], positions)
+    if kernels.serve(logits):
+        from apr.serving.kernels import sampling as fused
+
+        return fused.pick_noisy(logits, scale, rules.heat, keys)
+    return pick_noisy(logits, scale, rules.heat, keys)
+
+
+def pick_noisy(logits: Tensor, scale: Tensor, heat: Tensor, keys: Tensor) -> Tensor:
+    """The largest of scaled logits [rows, n, vocabulary] and noise, [rows, n].
+
+    `scale` and `heat` [rows] weigh logits and noise; `keys` are those of `gumbel`.
+    """
+    scores = logits.float() * scale[:, None, None]
+    return gumbel(keys, logits.shape[-1]).mul_(heat[:, None, None]).add_(scores).argmax(-1)
 
 
 def _penalties(rules: Rules, used: Tensor) -> Tensor:
@@ -84,13 +101,17 @@ def keep_nucleus(scores: Tensor, top_p: Tensor) -> Tensor:
     return scores.masked_fill(scores < least, float("-inf"))
 
 
-def gumbel(seeds: Tensor, positions: Tensor, vocabulary: int) -> Tensor:
-    """Standard Gumbel noise [..., vocabulary] for seeds and positions that broadcast."""
-    key = mix_64(seeds ^ mix_64(positions + 1))
-    tokens = torch.arange(vocabulary, device=key.device, dtype=torch.int32)
-    bits = tokens ^ _low_half(key).unsqueeze(-1)
+def noise_keys(seeds: Tensor, positions: Tensor) -> Tensor:
+    """A key of 64 bits for the noise of each seed and position, which broadcast."""
+    return mix_64(seeds ^ mix_64(positions + 1))
+
+
+def gumbel(keys: Tensor, vocabulary: int) -> Tensor:
+    """Standard Gumbel noise [..., vocabulary], the same for the same key."""
+    tokens = torch.arange(vocabulary, device=keys.device, dtype=torch.int32)
+    bits = tokens ^ _low_half(keys).unsqueeze(-1)
     bits = _mix_32(bits)
-    bits ^= _low_half(key >> 32).unsqueeze(-1)
+    bits ^= _low_half(keys >> 32).unsqueeze(-1)
     bits = _mix_32(bits).bitwise_and_(0x7FFFFFFF)
     uniform = bits.to(torch.float32).add_(0.5).mul_(2.0**-31).clamp_(max=1 - 2.0**-24)
     return uniform.neg_().log1p_().neg_().log_().neg_()

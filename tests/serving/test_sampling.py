@@ -7,7 +7,15 @@ import math
 import pytest
 import torch
 
-from apr.serving.sampling import Needs, Rules, choose, gumbel, keep_nucleus, mix_64
+from apr.serving.sampling import (
+    Needs,
+    Rules,
+    choose,
+    gumbel,
+    keep_nucleus,
+    mix_64,
+    noise_keys,
+)
 
 DRAWS = 40_000
 
@@ -41,7 +49,7 @@ def test_tokens_come_as_often_as_their_probabilities_say(temperature: float) -> 
 
 def test_noise_has_the_moments_of_gumbel_along_every_axis() -> None:
     seeds, positions = torch.arange(50)[:, None], torch.arange(20)[None, :]
-    noise = gumbel(seeds, positions, 400)
+    noise = gumbel(noise_keys(seeds, positions), 400)
     deviation = math.pi / math.sqrt(6)
     assert abs(noise.mean().item() - 0.5772) < 0.01
     assert abs(noise.std().item() - deviation) < 0.01
@@ -52,7 +60,8 @@ def test_noise_has_the_moments_of_gumbel_along_every_axis() -> None:
 
 
 def test_neighbouring_seeds_and_positions_are_independent() -> None:
-    noise = gumbel(torch.arange(40)[:, None], torch.arange(2)[None, :], 5000)
+    keys = noise_keys(torch.arange(40)[:, None], torch.arange(2)[None, :])
+    noise = gumbel(keys, 5000)
     flat = noise.reshape(80, 5000) - noise.mean()
     correlations = torch.corrcoef(flat).fill_diagonal_(0)
     assert correlations.abs().max().item() < 5 / math.sqrt(5000)
