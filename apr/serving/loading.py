@@ -13,7 +13,7 @@ from apr.serving.drafts.desk import Desk
 from apr.serving.drafts.pace import Pace
 from apr.serving.engine import Engine
 from apr.serving.network import Decoder
-from apr.serving.seating import PREFILL_CHUNK
+from apr.serving.seating import PREFILL_CHUNKS
 from apr.serving.slots import slot_bytes
 from apr.serving.weights.checkpoint import Checkpoint, open_checkpoint
 from apr.serving.weights.vocabulary import Vocabulary
@@ -65,6 +65,7 @@ def load_engine(path: Path, placement: Placement) -> Loaded:
     dtype = DTYPES[default if placement.dtype == "auto" else placement.dtype]
     # Equivalence is promised for float32, so it has to be float32 on GPUs as well.
     torch.set_float32_matmul_precision("highest")
+    torch.backends.cuda.enable_cudnn_sdp(False)  # it plans anew for every length of a prompt
     checkpoint = open_checkpoint(path)
     longest = checkpoint.shape.max_positions
     length = placement.length or min(DEFAULT_LENGTH, longest)
@@ -104,8 +105,9 @@ def choose_slots(decoder: Decoder, length: int, wanted: int | None) -> int:
     """
     shape, dtype = decoder.shape, decoder.dtype
     word = STEP_BYTES_PER_WORD * shape.vocabulary
-    mask = PREFILL_CHUNK * shape.group * length * MASK_BYTES
-    inner = PREFILL_CHUNK * (4 * shape.inner_width + 8 * shape.width) * dtype.itemsize
+    chunk = PREFILL_CHUNKS[decoder.device.type]
+    mask = chunk * shape.group * length * MASK_BYTES
+    inner = chunk * (4 * shape.inner_width + 8 * shape.width) * dtype.itemsize
     fixed = word * BUDGETS[decoder.device.type] + mask + inner
     each = slot_bytes(shape, length, dtype) + word
     room = int(free_memory(decoder.device) * MEMORY_SHARE) - fixed

@@ -1,7 +1,7 @@
 """The decoder: embeddings, layers of attention and SwiGLU, and logits, in plain torch.
 
 It computes what Qwen2, Qwen3, Llama and Mistral checkpoints mean. Where keys and values are kept,
-and what a token may see, is the business of the `Window` it is given.
+and what a token may see, is the business of the `View` it is given.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from apr.core.errors import BadInputError
-from apr.serving.slots import Window
+from apr.serving.slots import View
 from apr.serving.weights.checkpoint import Checkpoint
 from apr.serving.weights.shape import ModelShape
 
@@ -61,14 +61,14 @@ class Decoder:
         )
         return sum(t.numel() * t.element_size() for t in (*layers, self._head))
 
-    def hidden(self, tokens: Tensor, window: Window) -> Tensor:
-        """What it makes of `tokens` [rows, n] at the window's positions, [rows, n, width]."""
+    def hidden(self, tokens: Tensor, view: View) -> Tensor:
+        """What it makes of `tokens` [rows, n] at the view's positions, [rows, n, width]."""
         state = functional.embedding(tokens, self._embeddings)
-        cosines = functional.embedding(window.positions, self._cosines).unsqueeze(2)
-        sines = functional.embedding(window.positions, self._sines).unsqueeze(2)
+        cosines = functional.embedding(view.positions, self._cosines).unsqueeze(2)
+        sines = functional.embedding(view.positions, self._sines).unsqueeze(2)
         for index, layer in enumerate(self._layers):
             normal = self._normal(state, layer.input_norm)
-            state = state + self._attention(index, layer, normal, (cosines, sines), window)
+            state = state + self._attention(index, layer, normal, (cosines, sines), view)
             normal = self._normal(state, layer.inner_norm)
             gate, up = functional.linear(normal, layer.gate_up).chunk(2, dim=-1)
             state = state + functional.linear(functional.silu(gate) * up, layer.down)
@@ -87,7 +87,7 @@ class Decoder:
         layer: Layer,
         normal: Tensor,
         rotation: tuple[Tensor, Tensor],
-        window: Window,
+        view: View,
     ) -> Tensor:
         shape = self.shape
         joint = functional.linear(normal, layer.qkv, layer.qkv_bias)
@@ -99,8 +99,8 @@ class Decoder:
             turned = torch.cat([queries, self._normal(keys, layer.key_norm)], dim=2)
         turned = _rotate(turned, *rotation)
         queries, keys = torch.split(turned, [shape.heads, shape.kv_heads], dim=2)
-        window.write(index, keys, values)
-        return functional.linear(window.attend(index, queries).flatten(2), layer.output)
+        view.write(index, keys, values)
+        return functional.linear(view.attend(index, queries).flatten(2), layer.output)
 
 
 def _rotate(heads: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:

@@ -10,9 +10,9 @@ from apr.serving.network import Decoder
 from apr.serving.prefixes import Prefixes
 from apr.serving.rows import Entry, Rows
 from apr.serving.sequence import Sequence
-from apr.serving.slots import SPAN_STEP, SlotCache, Window, round_up
+from apr.serving.slots import Passage, SlotCache
 
-PREFILL_CHUNK = 512  # tokens; bounds the memory that reading a prompt takes
+PREFILL_CHUNKS = {"cuda": 2048, "cpu": 512}  # tokens; bounds the memory that reading takes
 
 
 class Seating:
@@ -91,8 +91,9 @@ class Seating:
         first, *others = slots
         if match.slot != first:
             self._cache.copy(match.slot, [first], match.tokens)
-        for start in range(match.tokens, len(known), PREFILL_CHUNK):
-            self._read(first, known[start : start + PREFILL_CHUNK], start)
+        chunk = PREFILL_CHUNKS[self._decoder.device.type]
+        for start in range(match.tokens, len(known), chunk):
+            self._read(first, known[start : start + chunk], start)
         self._cache.copy(first, others, len(known))
         for slot in slots:
             self._prefixes.set(slot, known)
@@ -100,11 +101,8 @@ class Seating:
 
     def _read(self, slot: int, tokens: tuple[int, ...], start: int) -> None:
         """Prefill one piece of a prompt."""
-        device = self._decoder.device
-        positions = torch.arange(start, start + len(tokens), device=device)[None]
-        span = min(round_up(start + len(tokens), SPAN_STEP), self._cache.places)
-        window = Window(self._cache, slot, positions, positions, span)
-        self._decoder.hidden(torch.tensor([tokens]).to(device), window)
+        passage = Passage(self._cache, slot, start, len(tokens))
+        self._decoder.hidden(torch.tensor([tokens]).to(self._decoder.device), passage)
 
 
 def _entry(slot: int, sequence: Sequence) -> Entry:

@@ -6,16 +6,14 @@ line rows up. What lies behind a length is unreachable and is overwritten in tim
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from apr.serving.weights.shape import ModelShape
 
-KERNELS = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
 SPAN_STEP = 64  # places; keeps masks aligned for the fast attention kernels
 
 
@@ -32,6 +30,7 @@ class SlotCache:
     ) -> None:
         self.slots = slots
         self.length = length
+        self.group = shape.group
         # One step more than asked for: the last places take what idle rows write.
         self.places = round_up(length + 1, SPAN_STEP)
         sizes = (shape.layers, 2, slots, self.places, shape.kv_heads, shape.head_width)
@@ -61,49 +60,94 @@ def round_up(number: int, step: int) -> int:
     return -(-number // step) * step
 
 
-class Window:
-    """The rows of the cache that one forward pass works on, and what each token sees of them.
+class View(Protocol):
+    """What one forward pass works on: where its tokens stand, and what each of them sees."""
 
-    `first` is the slot of row 0, the others follow it. `positions` [rows, n] says where each token
-    stands, `places` where it is written; a token sees its slot up to its own position, and no
-    position is behind `span`.
-    """
-
-    def __init__(
-        self, cache: SlotCache, first: int, positions: Tensor, places: Tensor, span: int
-    ) -> None:
-        self.positions = positions
-        rows, tokens = positions.shape
-        self._store = cache.store[:, :, first : first + rows]
-        self._span = span
-        self._places = places
-        self._rows = torch.arange(rows, device=positions.device)[:, None]
-        self._mask = self._see(positions, tokens)
-
-    def _see(self, positions: Tensor, tokens: int) -> Tensor:
-        """[rows, 1, n, span]: nothing to add for what is seen, minus infinity for the rest."""
-        places = torch.arange(self._span, device=positions.device)
-        hidden = places[None, None, :] > positions[:, :, None]
-        mask = torch.zeros(hidden.shape, device=positions.device, dtype=self._store.dtype)
-        return mask.masked_fill_(hidden, float("-inf")).unsqueeze(1)
+    positions: Tensor  # [rows, n]
 
     def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
         """Keep keys and values [rows, n, kv heads, head width] of the tokens at hand."""
+
+    def attend(self, layer: int, queries: Tensor) -> Tensor:
+        """Attention of queries [rows, n, heads, head width] to what they see, of the same shape."""
+
+
+class Window:
+    """The `View` of a step: the first rows of the cache, each with tokens anywhere in its slot.
+
+    `positions` [rows, n] says where each token stands, `places` where it is written; a token sees
+    its slot up to its own position, and no position is behind `span`.
+    """
+
+    def __init__(self, cache: SlotCache, positions: Tensor, places: Tensor, span: int) -> None:
+        self.positions = positions
+        rows = positions.shape[0]
+        self._store = cache.store[:, :, :rows]
+        self._span = span
+        self._places = places
+        self._rows = torch.arange(rows, device=positions.device)[:, None]
+        self._mask = _mask(positions, span, cache)
+
+    def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
+        """See `View`."""
         self._store[layer, 0][self._rows, self._places] = keys
         self._store[layer, 1][self._rows, self._places] = values
 
     def attend(self, layer: int, queries: Tensor) -> Tensor:
-        """Attention of queries [rows, n, heads, head width] to what they see, of the same shape."""
-        keys = self._store[layer, 0, :, : self._span].transpose(1, 2)
-        values = self._store[layer, 1, :, : self._span].transpose(1, 2)
-        rows, tokens, heads, width = queries.shape
-        group = heads // keys.shape[1]
-        # The heads that share a key become further queries: no key is ever repeated in memory.
-        folded = queries.view(rows, tokens, -1, group, width).permute(0, 2, 3, 1, 4)
-        folded = folded.reshape(rows, -1, group * tokens, width)
-        mask = self._mask.unsqueeze(2).expand(-1, -1, group, -1, -1)
-        mask = mask.reshape(rows, 1, group * tokens, self._span).expand(-1, keys.shape[1], -1, -1)
-        with sdpa_kernel(KERNELS) if folded.is_cuda else nullcontext():
-            seen = functional.scaled_dot_product_attention(folded, keys, values, attn_mask=mask)
-        seen = seen.view(rows, -1, group, tokens, width).permute(0, 3, 1, 2, 4)
-        return seen.reshape(rows, tokens, heads, width)
+        """See `View`."""
+        keys, values = self._store[layer, :, :, : self._span].unbind()
+        return _attend(queries, keys, values, self._mask)
+
+
+class Passage:
+    """The `View` of a prompt being read: `count` tokens of one slot from `start` on."""
+
+    def __init__(self, cache: SlotCache, slot: int, start: int, count: int) -> None:
+        end = start + count
+        self.positions = torch.arange(start, end, device=cache.store.device)[None]
+        self._new = cache.store[:, :, slot, start:end]
+        span = min(round_up(end, SPAN_STEP), cache.places) if start else end
+        self._seen = cache.store[:, :, slot : slot + 1, :span]
+        # Nothing before it: each token sees what is up to itself, for which there are kernels.
+        self._mask = _mask(self.positions, span, cache) if start else None
+
+    def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
+        """See `View`."""
+        self._new[layer, 0].copy_(keys[0])
+        self._new[layer, 1].copy_(values[0])
+
+    def attend(self, layer: int, queries: Tensor) -> Tensor:
+        """See `View`."""
+        keys, values = self._seen[layer].unbind()
+        if self._mask is not None:
+            return _attend(queries, keys, values, self._mask)
+        seen = functional.scaled_dot_product_attention(
+            queries.transpose(1, 2),
+            keys.transpose(1, 2),
+            values.transpose(1, 2),
+            is_causal=True,
+            enable_gqa=True,
+        )
+        return seen.transpose(1, 2)
+
+
+def _mask(positions: Tensor, span: int, cache: SlotCache) -> Tensor:
+    """[rows, kv heads, group * n, span]: 0 for what is seen, minus infinity for the rest."""
+    places = torch.arange(span, device=positions.device)
+    hidden = places[None, None, :] > positions[:, :, None]
+    mask = torch.zeros(hidden.shape, device=positions.device, dtype=cache.store.dtype)
+    mask = mask.masked_fill_(hidden, float("-inf")).repeat(1, cache.group, 1)
+    return mask.unsqueeze(1).expand(-1, cache.store.shape[-2], -1, -1)
+
+
+def _attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+    """The heads that share a key become further queries: no key is ever repeated in memory."""
+    rows, tokens, heads, width = queries.shape
+    group = heads // keys.shape[2]
+    folded = queries.view(rows, tokens, -1, group, width).permute(0, 2, 3, 1, 4)
+    folded = folded.reshape(rows, -1, group * tokens, width)
+    seen = functional.scaled_dot_product_attention(
+        folded, keys.transpose(1, 2), values.transpose(1, 2), attn_mask=mask
+    )
+    seen = seen.view(rows, -1, group, tokens, width).permute(0, 3, 1, 2, 4)
+    return seen.reshape(rows, tokens, heads, width)

@@ -106,7 +106,7 @@ class Steps:
         positions = (wholes[Whole.LENGTH, :, None] + offsets) * active[:, None]
         positions = positions.clamp(max=self._cache.length - 1)
         places = torch.where(meant & (active[:, None] > 0), positions, self._cache.waste_place)
-        window = Window(self._cache, 0, positions, places, shape.span)
+        window = Window(self._cache, positions, places, shape.span)
         logits = self._decoder.logits(self._decoder.hidden(tokens, window))
         chosen = choose(logits, positions, self._rows.rules(shape.rows), shape.needs)
         return self._advance(wholes, chosen, drafted, meant, shape.needs)

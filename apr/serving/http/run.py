@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable
 
@@ -31,6 +32,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 def run_app(app: ASGIApp, listener: socket.socket, tell: Callable[[str], None]) -> None:
     """Serve until a signal comes; `tell` gets the address once requests are answered."""
+    # A client that leaves in the middle of a stream is no news, and asyncio warns of each piece.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S
     )
