@@ -64,6 +64,10 @@ class View(Protocol):
     """What one forward pass works on: where its tokens stand, and what each of them sees."""
 
     positions: Tensor  # [rows, n]
+    places: Tensor  # where each token is kept, [rows, n]
+
+    def held(self, layer: int) -> Tensor:
+        """Keys and values of all places, [2, rows, places, kv heads, head width]."""
 
     def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
         """Keep keys and values [rows, n, kv heads, head width] of the tokens at hand."""
@@ -84,14 +88,18 @@ class Window:
         rows = positions.shape[0]
         self._store = cache.store[:, :, :rows]
         self._span = span
-        self._places = places
+        self.places = places
         self._rows = torch.arange(rows, device=positions.device)[:, None]
         self._mask = _mask(positions, span, cache)
 
+    def held(self, layer: int) -> Tensor:
+        """See `View`."""
+        return self._store[layer]
+
     def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
         """See `View`."""
-        self._store[layer, 0][self._rows, self._places] = keys
-        self._store[layer, 1][self._rows, self._places] = values
+        self._store[layer, 0][self._rows, self.places] = keys
+        self._store[layer, 1][self._rows, self.places] = values
 
     def attend(self, layer: int, queries: Tensor) -> Tensor:
         """See `View`."""
@@ -105,11 +113,17 @@ class Passage:
     def __init__(self, cache: SlotCache, slot: int, start: int, count: int) -> None:
         end = start + count
         self.positions = torch.arange(start, end, device=cache.store.device)[None]
+        self.places = self.positions
+        self._slot = cache.store[:, :, slot : slot + 1]
         self._new = cache.store[:, :, slot, start:end]
         span = min(round_up(end, SPAN_STEP), cache.places) if start else end
-        self._seen = cache.store[:, :, slot : slot + 1, :span]
+        self._seen = self._slot[:, :, :, :span]
         # Nothing before it: each token sees what is up to itself, for which there are kernels.
         self._mask = _mask(self.positions, span, cache) if start else None
+
+    def held(self, layer: int) -> Tensor:
+        """See `View`."""
+        return self._slot[layer]
 
     def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
         """See `View`."""
