@@ -45,7 +45,10 @@ class Operations(Protocol):
 class Plain:
     """`Operations` in torch, on any device."""
 
-    spans = (256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
+    spans: tuple[int, ...] = (
+        *(256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192),
+        *(12288, 16384, 24576, 32768),
+    )
 
     def __init__(self, epsilon: float) -> None:
         self._epsilon = epsilon

@@ -18,7 +18,7 @@ class Fused:
     """`Operations` in Triton."""
 
     # No row reads behind its own end: a span says only how many programs look whether they may.
-    spans = (512, 2048, 8192, 32768)
+    spans: tuple[int, ...] = (512, 2048, 8192, 32768)
 
     def __init__(self, epsilon: float) -> None:
         self._epsilon = epsilon
