@@ -6,6 +6,7 @@ line rows up. What lies behind a length is unreachable and is overwritten in tim
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Listing
 from typing import Protocol
 
 import torch
@@ -143,6 +144,39 @@ class Passage:
             enable_gqa=True,
         )
         return seen.transpose(1, 2)
+
+
+class Passages:
+    """The `View` of several prompts read side by side, each from the beginning of its slot.
+
+    `pieces` says each one's slot and how many tokens of it are read; they stand in one row.
+    """
+
+    def __init__(self, cache: SlotCache, pieces: Listing[tuple[int, int]]) -> None:
+        self._parts = [Passage(cache, slot, 0, count) for slot, count in pieces]
+        self._counts = [count for _, count in pieces]
+        # All slots behind each other are one long slot, in which every token has its place.
+        self._store = cache.store.flatten(2, 3).unsqueeze(2)
+        self.positions = torch.cat([part.positions for part in self._parts], dim=1)
+        homes = [
+            slot * cache.places + part.positions
+            for (slot, _), part in zip(pieces, self._parts, strict=True)
+        ]
+        self.places = torch.cat(homes, dim=1)
+
+    def held(self, layer: int) -> Tensor:
+        """See `View`."""
+        return self._store[layer]
+
+    def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
+        """See `View`."""
+        self._store[layer, 0, 0][self.places[0]] = keys[0]
+        self._store[layer, 1, 0][self.places[0]] = values[0]
+
+    def attend(self, layer: int, queries: Tensor) -> Tensor:
+        """See `View`."""
+        pieces = zip(self._parts, queries.split(self._counts, dim=1), strict=True)
+        return torch.cat([part.attend(layer, piece) for part, piece in pieces], dim=1)
 
 
 def _mask(positions: Tensor, span: int, cache: SlotCache) -> Tensor:

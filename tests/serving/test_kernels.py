@@ -71,7 +71,7 @@ for kind in ("qwen2", "qwen3"):
     for operations in (decoder.operations, Plain(decoder.shape.epsilon)):
         decoder.operations = operations
         sequences = [Sequence(prompt, Sampling(5, 0.0)) for prompt in prompts]
-        Engine(decoder, checkpoint.vocabulary, 2, 64).run(sequences)
+        Engine(decoder, checkpoint.vocabulary, 3, 64).run(sequences)
         written.append([sequence.tokens for sequence in sequences])
     assert written[0] == written[1], written
 """
