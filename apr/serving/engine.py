@@ -25,7 +25,6 @@ from apr.serving.slots import SPAN_STEP, SlotCache, round_up
 from apr.serving.steps import Steps, StepShape
 from apr.serving.weights.vocabulary import Vocabulary
 
-SPANS = (256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768)
 NO_DRAFTS = Plan(1, {})
 
 
@@ -84,6 +83,7 @@ class Engine:
         self.length = length
         self.tally = Tally(slots)
         self._ends = frozenset(vocabulary.ends)
+        self._spans = decoder.operations.spans
         unnamed = decoder.shape.vocabulary - len(vocabulary.pieces)
         self._pieces = [*vocabulary.pieces, *[b""] * unnamed]
         widest = 1 if drafts is None else drafts.widest
@@ -188,7 +188,7 @@ class Engine:
     def _span(self, longest: int) -> int:
         if not self._is_pipelined:
             return min(round_up(longest, SPAN_STEP), self._cache.places)
-        fitting = (span for span in SPANS if longest <= span <= self._cache.places)
+        fitting = (span for span in self._spans if longest <= span <= self._cache.places)
         return next(fitting, self._cache.places)
 
     def _row_bucket(self, rows: int) -> int:

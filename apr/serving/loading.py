@@ -28,6 +28,8 @@ WIDTHS = (1, 2, 4, 8, 16, 32)  # of steps, in tokens of a row; each is a shape t
 # weights, a processor hardly any.
 BUDGETS = {"cuda": 256, "cpu": 32}
 MASK_BYTES = 8  # of a prompt's piece: what its tokens see, as truth values and as numbers
+ATTENTION_PIECES = 128  # the most in which a token's attention is put together
+FLOAT_BYTES = 4
 MIB = 1024 * 1024
 
 
@@ -108,7 +110,8 @@ def choose_slots(decoder: Decoder, length: int, wanted: int | None) -> int:
     chunk = PREFILL_CHUNKS[decoder.device.type]
     mask = chunk * shape.group * length * MASK_BYTES
     inner = chunk * (4 * shape.inner_width + 8 * shape.width) * dtype.itemsize
-    fixed = word * BUDGETS[decoder.device.type] + mask + inner
+    pieces = ATTENTION_PIECES * shape.heads * (shape.head_width + 2) * FLOAT_BYTES
+    fixed = (word + pieces) * BUDGETS[decoder.device.type] + mask + inner
     each = slot_bytes(shape, length, dtype) + word
     room = int(free_memory(decoder.device) * MEMORY_SHARE) - fixed
     fitting = max(0, room) // each

@@ -1,7 +1,8 @@
-"""The decoder: embeddings, layers of attention and SwiGLU, and logits, in plain torch.
+"""The decoder: embeddings, layers of attention and SwiGLU, and logits.
 
 It computes what Qwen2, Qwen3, Llama and Mistral checkpoints mean. Where keys and values are kept,
-and what a token may see, is the business of the `View` it is given.
+and what a token may see, is the business of the `View` it is given; what happens between the
+products with its weights is that of its `Operations`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from apr.core.errors import BadInputError
+from apr.serving.operations import Norms, operations_for
 from apr.serving.slots import View
 from apr.serving.weights.checkpoint import Checkpoint
 from apr.serving.weights.shape import ModelShape
@@ -25,8 +27,7 @@ class Layer:
     input_norm: Tensor
     qkv: Tensor
     qkv_bias: Tensor | None
-    query_norm: Tensor | None
-    key_norm: Tensor | None
+    head_norms: Norms | None
     output: Tensor
     inner_norm: Tensor
     gate_up: Tensor
@@ -49,6 +50,7 @@ class Decoder:
         self._norm = load("model.norm.weight")
         tied = "lm_head.weight" not in checkpoint.tensors
         self._head = self._embeddings if tied else load("lm_head.weight")
+        self.operations = operations_for(self._embeddings, self.shape.epsilon)
         self._cosines, self._sines = _rotations(self.shape, length, device, dtype)
 
     @property
@@ -63,50 +65,29 @@ class Decoder:
 
     def hidden(self, tokens: Tensor, view: View) -> Tensor:
         """What it makes of `tokens` [rows, n] at the view's positions, [rows, n, width]."""
+        shape, operations = self.shape, self.operations
         state = functional.embedding(tokens, self._embeddings)
-        cosines = functional.embedding(view.positions, self._cosines).unsqueeze(2)
-        sines = functional.embedding(view.positions, self._sines).unsqueeze(2)
-        for index, layer in enumerate(self._layers):
-            normal = self._normal(state, layer.input_norm)
-            state = state + self._attention(index, layer, normal, (cosines, sines), view)
-            normal = self._normal(state, layer.inner_norm)
-            gate, up = functional.linear(normal, layer.gate_up).chunk(2, dim=-1)
-            state = state + functional.linear(functional.silu(gate) * up, layer.down)
-        return state
+        rotation = (
+            functional.embedding(view.positions, self._cosines),
+            functional.embedding(view.positions, self._sines),
+        )
+        first = self._layers[0].input_norm
+        normal = functional.rms_norm(state, first.shape, first, shape.epsilon)
+        # Each norm is computed with the sum that it is of, so a layer ends with its heir's norm.
+        heirs = [*(layer.input_norm for layer in self._layers[1:]), self._norm]
+        for index, (layer, heir) in enumerate(zip(self._layers, heirs, strict=True)):
+            joint = functional.linear(normal, layer.qkv, layer.qkv_bias)
+            queries = operations.turn(joint, rotation, layer.head_norms, view, index)
+            seen = functional.linear(view.attend(index, queries).flatten(2), layer.output)
+            state, normal = operations.add_normal(state, seen, layer.inner_norm)
+            inner = operations.gated(functional.linear(normal, layer.gate_up))
+            change = functional.linear(inner, layer.down)
+            state, normal = operations.add_normal(state, change, heir)
+        return normal
 
-    def logits(self, state: Tensor) -> Tensor:
+    def logits(self, hidden: Tensor) -> Tensor:
         """Scores of every word of the vocabulary, [..., vocabulary], in the model's own type."""
-        return functional.linear(self._normal(state, self._norm), self._head)
-
-    def _normal(self, state: Tensor, weight: Tensor) -> Tensor:
-        return functional.rms_norm(state, weight.shape, weight, self.shape.epsilon)
-
-    def _attention(
-        self,
-        index: int,
-        layer: Layer,
-        normal: Tensor,
-        rotation: tuple[Tensor, Tensor],
-        view: View,
-    ) -> Tensor:
-        shape = self.shape
-        joint = functional.linear(normal, layer.qkv, layer.qkv_bias)
-        joint = joint.view(*normal.shape[:2], -1, shape.head_width)
-        turned, values = torch.split(joint, [shape.heads + shape.kv_heads, shape.kv_heads], dim=2)
-        if layer.query_norm is not None and layer.key_norm is not None:
-            queries, keys = torch.split(turned, [shape.heads, shape.kv_heads], dim=2)
-            queries = self._normal(queries, layer.query_norm)
-            turned = torch.cat([queries, self._normal(keys, layer.key_norm)], dim=2)
-        turned = _rotate(turned, *rotation)
-        queries, keys = torch.split(turned, [shape.heads, shape.kv_heads], dim=2)
-        view.write(index, keys, values)
-        return functional.linear(view.attend(index, queries).flatten(2), layer.output)
-
-
-def _rotate(heads: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
-    """Turn each pair of components that lie half a head apart; `sines` carry the sign."""
-    half = heads.shape[-1] // 2
-    return heads * cosines + heads.roll(half, -1) * sines
+        return functional.linear(hidden, self._head)
 
 
 def _rotations(
@@ -137,7 +118,14 @@ class _Loader:
         return parts[0].contiguous() if len(parts) == 1 else torch.cat(parts)
 
     def _optional(self, *names: str) -> Tensor | None:
-        return self(*names) if names[0] in self._checkpoint.tensors else None
+        return self(*names) if self._has(names[0]) else None
+
+    def _head_norms(self, attention: str) -> Norms | None:
+        names = [f"{attention}.{letter}_norm.weight" for letter in "qk"]
+        return (self(names[0]), self(names[1])) if self._has(names[0]) else None
+
+    def _has(self, name: str) -> bool:
+        return name in self._checkpoint.tensors
 
     def layer(self, index: int) -> Layer:
         home = f"model.layers.{index}"
@@ -147,8 +135,7 @@ class _Loader:
             input_norm=self(f"{home}.input_layernorm.weight"),
             qkv=self(*(f"{name}.weight" for name in projections)),
             qkv_bias=self._optional(*(f"{name}.bias" for name in projections)),
-            query_norm=self._optional(f"{attention}.q_norm.weight"),
-            key_norm=self._optional(f"{attention}.k_norm.weight"),
+            head_norms=self._head_norms(attention),
             output=self(f"{attention}.o_proj.weight"),
             inner_norm=self(f"{home}.post_attention_layernorm.weight"),
             gate_up=self(f"{inner}.gate_proj.weight", f"{inner}.up_proj.weight"),

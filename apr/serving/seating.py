@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 import torch
 
 from apr.serving.network import Decoder
-from apr.serving.prefixes import Prefixes
+from apr.serving.prefixes import Match, Prefixes
 from apr.serving.rows import Entry, Rows
 from apr.serving.sequence import Sequence
-from apr.serving.slots import Passage, SlotCache
+from apr.serving.slots import Passage, Passages, SlotCache, View
 
 PREFILL_CHUNKS = {"cuda": 2048, "cpu": 512}  # tokens; bounds the memory that reading takes
+
+WORTH_COPYING = 64  # tokens; a prompt that shares less, and less than half, is read from its start
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Tokens that belong at the beginning of some slots and are not there yet."""
+
+    tokens: tuple[int, ...]
+    slots: list[int]
 
 
 class Seating:
@@ -25,6 +36,7 @@ class Seating:
         self._rows = rows
         self._prefixes = Prefixes(cache.slots, cache.length)
         self._free = set(range(cache.slots))
+        self._unread: list[Unread] = []
         self._resting: list[int] = []  # slots that the device still believes to be active
 
     @property
@@ -75,6 +87,7 @@ class Seating:
                 self.seats[slot] = sequence
             self._rows.begin([_entry(*pair) for pair in zip(slots, group, strict=True)])
             admitted += group
+        self._read_unread()
         return admitted
 
     def _first_group(self, waiting: deque[Sequence]) -> list[Sequence]:
@@ -85,24 +98,51 @@ class Seating:
         return group
 
     def _fill(self, prompt: tuple[int, ...], slots: list[int]) -> int:
-        """Bring all of a prompt but its last token into slots; how many were there already."""
+        """Bring all of a prompt but its last token into slots; how many were there already.
+
+        What begins at the beginning may wait, to be read together with others: see `_read_unread`.
+        """
         known = prompt[:-1]
         match = self._prefixes.longest(known)
+        if match.tokens < WORTH_COPYING and 2 * match.tokens < len(known):
+            match = Match(slots[0], 0)
+        chunk = PREFILL_CHUNKS[self._decoder.device.type]
+        waiting = sum(len(text.tokens) for text in self._unread)
+        is_held = any(match.slot in text.slots for text in self._unread)
+        if (match.tokens and is_held) or waiting + len(known) > chunk:
+            self._read_unread()
+        if match.tokens or len(known) > chunk:
+            self._read_alone(known, match, slots)
+        elif known:
+            self._unread.append(Unread(known, slots))
+        for slot in slots:
+            self._prefixes.set(slot, known)
+        return match.tokens
+
+    def _read_alone(self, known: tuple[int, ...], match: Match, slots: list[int]) -> None:
+        """Read what is not there yet, in pieces, and copy all of it where it is needed as well."""
         first, *others = slots
         if match.slot != first:
             self._cache.copy(match.slot, [first], match.tokens)
         chunk = PREFILL_CHUNKS[self._decoder.device.type]
         for start in range(match.tokens, len(known), chunk):
-            self._read(first, known[start : start + chunk], start)
+            piece = known[start : start + chunk]
+            self._read(piece, Passage(self._cache, first, start, len(piece)))
         self._cache.copy(first, others, len(known))
-        for slot in slots:
-            self._prefixes.set(slot, known)
-        return match.tokens
 
-    def _read(self, slot: int, tokens: tuple[int, ...], start: int) -> None:
-        """Prefill one piece of a prompt."""
-        passage = Passage(self._cache, slot, start, len(tokens))
-        self._decoder.hidden(torch.tensor([tokens]).to(self._decoder.device), passage)
+    def _read_unread(self) -> None:
+        """Prefill the prompts that wait for it, in one pass."""
+        unread, self._unread = self._unread, []
+        if not unread:
+            return
+        pieces = [(text.slots[0], len(text.tokens)) for text in unread]
+        tokens = tuple(token for text in unread for token in text.tokens)
+        self._read(tokens, Passages(self._cache, pieces))
+        for text in unread:
+            self._cache.copy(text.slots[0], text.slots[1:], len(text.tokens))
+
+    def _read(self, tokens: tuple[int, ...], view: View) -> None:
+        self._decoder.hidden(torch.tensor([tokens]).to(self._decoder.device), view)
 
 
 def _entry(slot: int, sequence: Sequence) -> Entry:

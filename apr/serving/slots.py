@@ -6,6 +6,7 @@ line rows up. What lies behind a length is unreachable and is overwritten in tim
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Listing
 from typing import Protocol
 
 import torch
@@ -64,6 +65,10 @@ class View(Protocol):
     """What one forward pass works on: where its tokens stand, and what each of them sees."""
 
     positions: Tensor  # [rows, n]
+    places: Tensor  # where each token is kept, [rows, n]
+
+    def held(self, layer: int) -> Tensor:
+        """Keys and values of all places, [2, rows, places, kv heads, head width]."""
 
     def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
         """Keep keys and values [rows, n, kv heads, head width] of the tokens at hand."""
@@ -84,14 +89,18 @@ class Window:
         rows = positions.shape[0]
         self._store = cache.store[:, :, :rows]
         self._span = span
-        self._places = places
+        self.places = places
         self._rows = torch.arange(rows, device=positions.device)[:, None]
         self._mask = _mask(positions, span, cache)
 
+    def held(self, layer: int) -> Tensor:
+        """See `View`."""
+        return self._store[layer]
+
     def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
         """See `View`."""
-        self._store[layer, 0][self._rows, self._places] = keys
-        self._store[layer, 1][self._rows, self._places] = values
+        self._store[layer, 0][self._rows, self.places] = keys
+        self._store[layer, 1][self._rows, self.places] = values
 
     def attend(self, layer: int, queries: Tensor) -> Tensor:
         """See `View`."""
@@ -105,11 +114,17 @@ class Passage:
     def __init__(self, cache: SlotCache, slot: int, start: int, count: int) -> None:
         end = start + count
         self.positions = torch.arange(start, end, device=cache.store.device)[None]
+        self.places = self.positions
+        self._slot = cache.store[:, :, slot : slot + 1]
         self._new = cache.store[:, :, slot, start:end]
         span = min(round_up(end, SPAN_STEP), cache.places) if start else end
-        self._seen = cache.store[:, :, slot : slot + 1, :span]
+        self._seen = self._slot[:, :, :, :span]
         # Nothing before it: each token sees what is up to itself, for which there are kernels.
         self._mask = _mask(self.positions, span, cache) if start else None
+
+    def held(self, layer: int) -> Tensor:
+        """See `View`."""
+        return self._slot[layer]
 
     def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
         """See `View`."""
@@ -129,6 +144,39 @@ class Passage:
             enable_gqa=True,
         )
         return seen.transpose(1, 2)
+
+
+class Passages:
+    """The `View` of several prompts read side by side, each from the beginning of its slot.
+
+    `pieces` says each one's slot and how many tokens of it are read; they stand in one row.
+    """
+
+    def __init__(self, cache: SlotCache, pieces: Listing[tuple[int, int]]) -> None:
+        self._parts = [Passage(cache, slot, 0, count) for slot, count in pieces]
+        self._counts = [count for _, count in pieces]
+        # All slots behind each other are one long slot, in which every token has its place.
+        self._store = cache.store.flatten(2, 3).unsqueeze(2)
+        self.positions = torch.cat([part.positions for part in self._parts], dim=1)
+        homes = [
+            slot * cache.places + part.positions
+            for (slot, _), part in zip(pieces, self._parts, strict=True)
+        ]
+        self.places = torch.cat(homes, dim=1)
+
+    def held(self, layer: int) -> Tensor:
+        """See `View`."""
+        return self._store[layer]
+
+    def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
+        """See `View`."""
+        self._store[layer, 0, 0][self.places[0]] = keys[0]
+        self._store[layer, 1, 0][self.places[0]] = values[0]
+
+    def attend(self, layer: int, queries: Tensor) -> Tensor:
+        """See `View`."""
+        pieces = zip(self._parts, queries.split(self._counts, dim=1), strict=True)
+        return torch.cat([part.attend(layer, piece) for part, piece in pieces], dim=1)
 
 
 def _mask(positions: Tensor, span: int, cache: SlotCache) -> Tensor:

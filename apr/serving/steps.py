@@ -17,7 +17,7 @@ from torch import Tensor
 from apr.serving.network import Decoder
 from apr.serving.rows import Rows, Whole
 from apr.serving.sampling import Needs, choose
-from apr.serving.slots import SlotCache, Window
+from apr.serving.slots import SlotCache
 
 WARM_UPS = 2
 
@@ -106,7 +106,7 @@ class Steps:
         positions = (wholes[Whole.LENGTH, :, None] + offsets) * active[:, None]
         positions = positions.clamp(max=self._cache.length - 1)
         places = torch.where(meant & (active[:, None] > 0), positions, self._cache.waste_place)
-        window = Window(self._cache, positions, places, shape.span)
+        window = self._decoder.operations.window(self._cache, positions, places, shape.span)
         logits = self._decoder.logits(self._decoder.hidden(tokens, window))
         chosen = choose(logits, positions, self._rows.rules(shape.rows), shape.needs)
         return self._advance(wholes, chosen, drafted, meant, shape.needs)

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from apr.serving.engine import Engine
+from apr.serving.network import Decoder
 from apr.serving.sequence import Sampling, Sequence
+from apr.serving.slots import Passage, Passages, SlotCache
 from apr.serving.weights.checkpoint import open_checkpoint
 from support.tiny_model import load_decoder, save_tiny_model
 
@@ -59,3 +61,19 @@ def test_greedy_tokens_are_those_of_transformers(
             eos_token_id=end,
         )
         assert sequence.tokens == whole[0, given.shape[1] :].tolist()
+
+
+def test_prompts_read_side_by_side_are_kept_as_if_read_alone(decoder: Decoder) -> None:
+    rng = Random(3)
+    prompts = {2: 40, 0: 7, 4: 19}  # tokens of the prompt that goes into each slot
+    tokens = {slot: [rng.randrange(256) for _ in range(n)] for slot, n in prompts.items()}
+    alone, together = (
+        SlotCache(decoder.shape, 5, 60, decoder.device, decoder.dtype) for _ in range(2)
+    )
+    with torch.inference_mode():
+        for slot, count in prompts.items():
+            decoder.hidden(torch.tensor([tokens[slot]]), Passage(alone, slot, 0, count))
+        row = [token for slot in prompts for token in tokens[slot]]
+        decoder.hidden(torch.tensor([row]), Passages(together, list(prompts.items())))
+    assert torch.allclose(together.store, alone.store, atol=1e-5)
+    assert all(alone.store[:, :, slot, :n].abs().min() > 0 for slot, n in prompts.items())
