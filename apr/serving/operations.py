@@ -91,8 +91,12 @@ class Plain:
 
 
 def operations_for(weight: Tensor, epsilon: float) -> Operations:
-    """The fastest operations for a model whose weights lie and look like this one."""
-    if kernels.serve(weight):
+    """The fastest operations for a model whose weights lie and look like this one.
+
+    The fused ones have been checked under Triton's interpreter alone so far: they are asked for by
+    APR_KERNELS=all until `benchmarks/kernels_check.py` has passed on a GPU.
+    """
+    if kernels.serve(weight, is_tried=False):
         from apr.serving.kernels.operations import Fused
 
         return Fused(epsilon)

@@ -17,8 +17,15 @@ def _is_installed() -> bool:
     return importlib.util.find_spec("triton") is not None
 
 
-def serve(tensor: Tensor) -> bool:
-    """Whether the kernels can work on this tensor; APR_KERNELS=0 turns them off."""
-    if os.environ.get("APR_KERNELS") == "0" or not _is_installed():
+def serve(tensor: Tensor, *, is_tried: bool = True) -> bool:
+    """Whether a kernel is to work on this tensor.
+
+    `is_tried`: whether it has been found right and fast on a GPU. APR_KERNELS=all takes the others as
+    well, APR_KERNELS=0 none.
+    """
+    wanted = os.environ.get("APR_KERNELS", "")
+    if wanted == "0" or not _is_installed():
         return False
-    return tensor.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"
+    if os.environ.get("TRITON_INTERPRET") == "1":
+        return True
+    return tensor.is_cuda and (is_tried or wanted == "all")
