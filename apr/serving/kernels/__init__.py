@@ -20,8 +20,8 @@ def _is_installed() -> bool:
 def serve(tensor: Tensor, *, is_tried: bool = True) -> bool:
     """Whether a kernel is to work on this tensor.
 
-    `is_tried`: whether it has been found right and fast on a GPU. APR_KERNELS=all takes the others as
-    well, APR_KERNELS=0 none.
+    `is_tried`: whether it has been found right and fast on a GPU. APR_KERNELS=all takes the others
+    as well, APR_KERNELS=0 none.
     """
     wanted = os.environ.get("APR_KERNELS", "")
     if wanted == "0" or not _is_installed():
