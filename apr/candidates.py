@@ -32,8 +32,9 @@ def sort_by_behaviour(
         NamedPatch(f"patch-{ranked.rank}", result.tree.nodes[ranked.node_id].patch)
         for ranked in chosen
     ]
+    seconds = settings.compare_seconds
     how = DiffSettings(
-        seconds=settings.compare_seconds, seed=seed, repeats=3, wanted=2 * len(named)
+        seconds=seconds, trace_s=seconds, seed=seed, repeats=3, wanted=2 * len(named)
     )
     try:
         report = compare_patches(subject, named, how, notify)

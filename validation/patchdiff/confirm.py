@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from validation.patchdiff.compare import differences
+from validation.patchdiff.compare import differences, without_order
 from validation.patchdiff.model import Aspect, Call, Confirmation, Outcome, Target
 from validation.patchdiff.sessions import Place, Version, perform_fresh
 
@@ -47,18 +47,29 @@ def confirm(
     with ThreadPoolExecutor(workers) as pool:
         answers = list(pool.map(perform, jobs))
     rows = [answers[i : i + len(everyone)] for i in range(0, len(answers), len(everyone))]
-    aspects = [aspects_of(row[: len(versions)], tolerance) for row in rows]
-    steady = tuple(
-        all(not differences(rows[0][index], row[index], tolerance) for row in rows)
-        for index in range(len(versions))
-    )
-    differed = sum(bool(each) for each in aspects)
+    found = _weigh(rows, len(versions), tolerance)
+    if found.is_unsteady:
+        # Where only the order of items is chance, the items themselves may still differ or agree.
+        sorted_rows = [[without_order(outcome) for outcome in row] for row in rows]
+        again = _weigh(sorted_rows, len(versions), tolerance)
+        if not again.is_unsteady:
+            found, rows = again, sorted_rows
     return Confirmed(
-        Confirmation(repeats, differed, steady),
+        found,
         tuple(rows[0][: len(versions)]),
         rows[0][-1] if base is not None else None,
-        aspects[0],
+        aspects_of(rows[0][: len(versions)], tolerance),
     )
+
+
+def _weigh(rows: Sequence[Sequence[Outcome]], versions: int, tolerance: float) -> Confirmation:
+    """In how many of the rows versions differ, and whether each agrees with itself."""
+    steady = tuple(
+        all(not differences(rows[0][index], row[index], tolerance) for row in rows)
+        for index in range(versions)
+    )
+    differed = sum(bool(aspects_of(row[:versions], tolerance)) for row in rows)
+    return Confirmation(len(rows), differed, steady)
 
 
 def aspects_of(outcomes: Sequence[Outcome | None], tolerance: float) -> tuple[Aspect, ...]:

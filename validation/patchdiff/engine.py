@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -83,7 +83,7 @@ class _Comparison:
         self._started = time.monotonic()
         self._changes = find_changes(subject.texts)
         self._names = tuple(version.name for version in subject.versions)
-        self._spans = _all_spans(subject, self._changes)
+        self._spans = _Spans(subject, self._changes)
         self._found: list[Discrepancy] = []
         self._invalid: list[Discrepancy] = []
         self._rejected = 0
@@ -113,8 +113,8 @@ class _Comparison:
 
         def trace(version: Version) -> Captured:
             place, limits = self._subject.place, self._subject.limits
-            files = {*self._subject.files, *(span.path for span in self._spans.values())}
-            return capture(version, place, limits, files, wanted)
+            seconds = min(limits.total_s, self._settings.trace_s)
+            return capture(version, place, limits, self._spans.paths, wanted, seconds)
 
         with ThreadPoolExecutor(2) as pool:
             return list(pool.map(trace, chosen))
@@ -181,7 +181,7 @@ class _Comparison:
                 )
             ]
             exploration = Exploration(sessions, inputs, self._settings)
-            deadline = self._started + self._settings.seconds
+            deadline = time.monotonic() + self._settings.seconds
             for sighting in exploration.sightings(deadline):
                 is_real = self._follow(sighting, sessions, place)
                 exploration.settle(sighting, was_real=is_real)
@@ -335,12 +335,33 @@ def _differ(changes: Changes) -> bool:
     return any(numbers for lines in changes.lines for numbers in lines.values())
 
 
-def _all_spans(subject: Subject, changes: Changes) -> dict[str, Span]:
-    """The functions of every source file, as the first version has them."""
-    texts: dict[str, str | None] = {**subject.files, **subject.texts[0]}
-    relevant: Iterable[str] = (path for path in texts if path.endswith(".py"))
-    spans = {s.key: s for path in relevant for s in list_functions(path, texts[path] or "")}
-    return {**changes.functions, **spans}
+class _Spans(Mapping[str, Span]):
+    """The functions of every source file by key, as the first version has them.
+
+    A file is read only when a function of it is asked for: programs can have thousands.
+    """
+
+    def __init__(self, subject: Subject, changes: Changes) -> None:
+        self._texts: dict[str, str | None] = {**subject.files, **subject.texts[0]}
+        self._found: dict[str, Span] = {}
+        self._changed = changes.functions
+        self._read: set[str] = set()
+        changed = {span.path for span in changes.functions.values()}
+        self.paths = {path for path in {*self._texts, *changed} if path.endswith(".py")}
+
+    def __getitem__(self, key: str) -> Span:
+        path = key.partition(":")[0]
+        if path in self.paths and path not in self._read:
+            self._read.add(path)
+            text = self._texts.get(path) or ""
+            self._found.update((span.key, span) for span in list_functions(path, text))
+        return self._found[key] if key in self._found else self._changed[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._changed, **self._found})
+
+    def __len__(self) -> int:
+        return len({**self._changed, **self._found})
 
 
 def _module_of(path: str) -> str:
@@ -352,12 +373,18 @@ def _module_of(path: str) -> str:
 
 
 def _differing_tests(captures: Sequence[Captured]) -> tuple[SuiteDifference, ...]:
-    """Tests that passed on one version and failed on another while they were traced."""
+    """Tests that passed on one version and failed on another while they were traced.
+
+    One that either has not come to in time says nothing; one that it lacks does.
+    """
     missing = TestOutcome.MISSING
+    late = any(each.was_cut for each in captures)
     tests = dict.fromkeys(test for each in captures for test in each.outcomes)
     rows = ((test, tuple(each.outcomes.get(test, missing) for each in captures)) for test in tests)
     return tuple(
-        SuiteDifference(test, row) for test, row in rows if len({o.is_failure for o in row}) > 1
+        SuiteDifference(test, row)
+        for test, row in rows
+        if len({o.is_failure for o in row}) > 1 and not (late and missing in row)
     )
 
 

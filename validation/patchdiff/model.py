@@ -16,13 +16,15 @@ from validation.patchdiff.values import describe_value
 class DiffSettings:
     """How long and how hard versions are compared.
 
-    `seconds` bounds the exploration, in wall-clock time. `call_s` is the CPU time of one call;
+    `seconds` bounds the exploration, in wall-clock time, `trace_s` the tracing of the suite
+    before it. `call_s` is the CPU time of one call;
     `repeats` counts the fresh sandboxes in which a difference has to show again; `wanted` is how
     many different ones are looked for. `inputs` bounds the inputs of one function, `minimum` is
     how many must have run before versions may be called equivalent.
     """
 
     seconds: float = 60.0
+    trace_s: float = 120.0
     seed: int = 0
     batch: int = 40
     call_s: float = 0.5

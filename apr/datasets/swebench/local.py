@@ -121,14 +121,21 @@ def _write_commit(clone: Path, commit: str, folder: Path) -> None:
 
 
 def _git(
-    arguments: Sequence[str], folder: Path, text: str = "", environment: dict[str, str] | None = None
+    arguments: Sequence[str],
+    folder: Path,
+    text: str = "",
+    environment: dict[str, str] | None = None,
 ) -> None:
     try:
         subprocess.run(
             ["git", *arguments],
             cwd=folder,
             input=text.encode("utf-8", "surrogateescape"),
-            env={**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent), **(environment or {})},
+            env={
+                **os.environ,
+                "GIT_CEILING_DIRECTORIES": str(folder.parent),
+                **(environment or {}),
+            },
             capture_output=True,
             check=True,
             timeout=GIT_S,
@@ -164,7 +171,9 @@ def _build(command: Sequence[str]) -> None:
         raise EnvironmentUnusableError(f"an environment cannot be built: {error}") from error
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise EnvironmentUnusableError(f"an environment cannot be built: {' '.join(said)}") from error
+        raise EnvironmentUnusableError(
+            f"an environment cannot be built: {' '.join(said)}"
+        ) from error
 
 
 @contextmanager
