@@ -45,6 +45,14 @@ def patchdiff(
         ),
     ],
     only: OnlyOption = None,
+    python: Annotated[
+        str | None,
+        typer.Option(
+            "--python",
+            metavar="FILE",
+            help="An interpreter that has all that the tests need (default: one is built).",
+        ),
+    ] = None,
     seconds: Annotated[
         float, typer.Option("--seconds", metavar="S", min=0.1, help="Look so long at each patch.")
     ] = 60.0,
@@ -87,7 +95,9 @@ def patchdiff(
     settings = make_settings(
         sandbox=sandbox.value, memory_mib=memory, jobs=None, test_timeout_s=test_timeout
     )
-    conditions = Conditions(Places(repositories, default_cache_dir()), settings, how)
+    conditions = Conditions(
+        Places(repositories.resolve(), default_cache_dir(), python), settings, how
+    )
     path = None if output is None else output / "comparisons.jsonl"
     file = ComparisonFile(path, asdict(how))
     records = run_missing(questions, conditions, file, workers, quiet=quiet)

@@ -22,7 +22,7 @@ from apr.core.bug import Bug, RunnerKind, TestCommand
 from apr.core.diff.parse import parse_diff
 from apr.core.errors import BadInputError, EnvironmentUnusableError
 from apr.datasets.swebench.instances import Instance
-from apr.datasets.swebench.recipes import find_recipe
+from apr.datasets.swebench.recipes import RECIPES, find_recipe
 
 BUILD_S = 1800.0
 GIT_S = 300.0
@@ -36,10 +36,14 @@ def default_cache_dir() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where clones are (see `find_clone`), and where environments and checkouts are kept."""
+    """Where clones are (see `find_clone`), and where environments and checkouts are kept.
+
+    `python` is an interpreter that has all that the tests need; then none is built.
+    """
 
     repositories: Path
     cache: Path
+    python: str | None = None
 
 
 def make_bug(instance: Instance, places: Places) -> Bug:
@@ -55,7 +59,7 @@ def make_bug(instance: Instance, places: Places) -> Bug:
         test_command=TestCommand(
             RunnerKind.PYTEST,
             ("-p", "no:cacheprovider", *test_files(instance, subject)),
-            str(make_environment(instance, places.cache)),
+            places.python or str(make_environment(instance, places.cache)),
         ),
         base_commit=instance.base_commit,
         issue_text=instance.problem_statement,
@@ -97,15 +101,16 @@ def find_clone(repository: str, folder: Path) -> Path:
 
 def check_out(instance: Instance, places: Places) -> Path:
     """The folder with the instance's files; made once for each content."""
-    recipe = find_recipe(instance.repository, instance.version)
-    parts = (instance.base_commit, instance.test_patch, *recipe.files, *recipe.files.values())
+    is_known = places.python is None or instance.repository in RECIPES
+    files = find_recipe(instance.repository, instance.version).files if is_known else {}
+    parts = (instance.base_commit, instance.test_patch, *files, *files.values())
     target = places.cache / "checkouts" / _digest(parts) / instance.instance_id
     if not target.is_dir():
         clone = find_clone(instance.repository, places.repositories)
         with _made_whole(target) as folder:
             _write_commit(clone, instance.base_commit, folder)
             _git(["apply", "-"], folder, instance.test_patch)
-            for path, text in recipe.files.items():
+            for path, text in files.items():
                 (folder / path).write_text(text, "utf-8")
     return target
 

@@ -40,7 +40,7 @@ def _parse(version: str) -> tuple[int, ...]:
 
 
 def _sympy(version: str) -> Recipe:
-    return Recipe(("mpmath==1.3.0", PYTEST))
+    return Recipe(("mpmath==1.3.0", "py==1.11.0", PYTEST))  # before 1.6 its tests import py
 
 
 def _pytest(version: str) -> Recipe:
