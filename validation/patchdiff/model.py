@@ -179,6 +179,17 @@ class Discrepancy:
         """Why the input is declared invalid by some version; empty when none does."""
         return next((outcome.invalid for outcome in self.outcomes if outcome.invalid), "")
 
+    @property
+    def is_internal(self) -> bool:
+        """Whether it was seen on a function that is private by its name: nobody else calls it."""
+        parts = [*self.target.module.split("."), *self.target.name.split(".")]
+        return any(part.startswith("_") and not part.endswith("__") for part in parts)
+
+    @property
+    def is_wording(self) -> bool:
+        """Whether only the text of an exception or a warning differs."""
+        return set(self.aspects) <= {Aspect.MESSAGE, Aspect.WARNINGS}
+
 
 class DiffVerdict(StrEnum):
     """What the comparison came to."""
