@@ -32,7 +32,7 @@ from validation.patchdiff.render import show_call, show_outcome
 from validation.patchdiff.sessions import Place, Session, Version, perform
 from validation.patchdiff.shrink import shrink
 from validation.patchdiff.targets import Changes, Span, Texts, find_changes, list_functions
-from validation.patchdiff.witness import prove, write_witness
+from validation.patchdiff.witness import prove, write_witnesses
 from validation.runners.base import RunLimits
 from validation.runners.python import PythonRunner
 
@@ -252,19 +252,30 @@ class _Comparison:
         if found.invalid:
             self._invalid.append(found)
             return
-        witness = write_witness(found, self._names, self._spans, len(self._found) + 1)
-        self._found.append(replace(found, witness=witness))
+        number = len(self._found) + 1
+        first, *others = (*write_witnesses(found, self._names, self._spans, number), None)
+        alternatives = tuple(each for each in others if each is not None)
+        self._found.append(replace(found, witness=first, alternatives=alternatives))
         self._notify("discrepancy", {"question": found.question})
 
     def _prove(self) -> None:
         """Run the tests that were written on all versions."""
         subject = self._subject
-        written = [each.witness for each in self._found if each.witness is not None]
+        written = [
+            witness
+            for each in self._found
+            for witness in (each.witness, *each.alternatives)
+            if witness is not None
+        ]
         proven = {
             w.name: w for w in prove(written, subject.versions, subject.place, subject.limits)
         }
         self._found = [
-            replace(each, witness=proven.get(each.witness.name) if each.witness else None)
+            replace(
+                each,
+                witness=proven.get(each.witness.name) if each.witness else None,
+                alternatives=tuple(proven[other.name] for other in each.alternatives),
+            )
             for each in self._found
         ]
 

@@ -163,6 +163,7 @@ class Discrepancy:
     """One input for which versions differ. `outcomes` has one entry a version, in their order.
 
     `base` is what the unpatched program does with it. `question` puts the difference to a reader.
+    `witness` demands what one version does, `alternatives` what others do.
     """
 
     target: Target
@@ -172,6 +173,7 @@ class Discrepancy:
     confirmation: Confirmation
     base: Outcome | None = None
     witness: Witness | None = None
+    alternatives: tuple[Witness, ...] = ()
     question: str = ""
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 from apr.core.bug import RunnerKind
 from apr.core.errors import AprError
 from apr.core.report import TestOutcome
+from validation.patchdiff.clusters import classes_of
 from validation.patchdiff.compare import SILENT, differences
 from validation.patchdiff.model import Aspect, Discrepancy, Outcome, Witness
 from validation.patchdiff.render import (
@@ -58,16 +59,29 @@ def content(value):
 '''
 
 
-def write_witness(
+def write_witnesses(
     discrepancy: Discrepancy, versions: Sequence[str], spans: Mapping[str, Span], number: int
-) -> Witness | None:
-    """The test of what one version does, chosen so that it can be written; None when none can.
+) -> tuple[Witness, ...]:
+    """A test for each behaviour that a test can demand, that of the first version first."""
+    found = []
+    for index in dict.fromkeys(classes_of(discrepancy.outcomes)):
+        name = f"test_difference_{number}{f'_{_word(versions[index])}' if found else ''}.py"
+        witness = _write_witness(discrepancy, versions, spans, index, name)
+        if witness is not None:
+            found.append(witness)
+    return tuple(found)
 
-    The version that is expected is the first whose behaviour a test can demand.
-    """
-    for index, outcome in enumerate(discrepancy.outcomes):
-        if outcome.ended in SILENT:
-            continue
+
+def _write_witness(
+    discrepancy: Discrepancy,
+    versions: Sequence[str],
+    spans: Mapping[str, Span],
+    index: int,
+    name: str,
+) -> Witness | None:
+    """The test of what the version at `index` does; None when none can be written."""
+    outcome = discrepancy.outcomes[index]
+    if outcome.ended not in SILENT:
         others = [differences(outcome, each) for each in discrepancy.outcomes]
         aspects = [aspect for aspect in discrepancy.aspects if any(aspect in o for o in others)]
         for aspect in aspects:
@@ -78,7 +92,7 @@ def write_witness(
             except (CannotRenderError, KeyError, TypeError, ValueError, AttributeError):
                 continue
             if failing:
-                return Witness(f"test_difference_{number}.py", text, passing, failing)
+                return Witness(name, text, passing, failing)
     return None
 
 
