@@ -253,9 +253,9 @@ class _Comparison:
             self._invalid.append(found)
             return
         number = len(self._found) + 1
-        first, *others = (*write_witnesses(found, self._names, self._spans, number), None)
-        alternatives = tuple(each for each in others if each is not None)
-        self._found.append(replace(found, witness=first, alternatives=alternatives))
+        written = write_witnesses(found, self._names, self._spans, number)
+        witness = written[0] if written else None
+        self._found.append(replace(found, witness=witness, alternatives=written[1:]))
         self._notify("discrepancy", {"question": found.question})
 
     def _prove(self) -> None:

@@ -52,12 +52,21 @@ def graft(value: Opaque, donors: Sequence[Any], rng: Random) -> Opaque | None:
     if not places or not donors:
         return None
     holder, key = rng.choice(places)
-    old, new = holder[key], copy.deepcopy(rng.choice(donors))
-    # A part that others refer to must stay where it is.
-    if _is_linked(old):
+    old = holder[key]
+    # A part that others refer to must stay where it is; and what comes from another program's
+    # package is seldom what belongs there.
+    fitting = [each for each in donors if _package_of(each) == _package_of(old)]
+    if not fitting or _is_linked(old):
         return None
-    holder[key] = new
+    holder[key] = copy.deepcopy(rng.choice(fitting))
     return Opaque(json.dumps(described["root"]))
+
+
+def _package_of(node: Any) -> str:
+    """Where the class of a described object comes from."""
+    kinds = [node["f"], *node["a"][:1]] if isinstance(node["a"], list) else [node["f"]]
+    modules = [str(k["m"]) for k in kinds if isinstance(k, dict) and k.get("t") == "global"]
+    return next((m.partition(".")[0] for m in modules if m not in ("copyreg", "builtins")), "")
 
 
 def _places(described: Any) -> Iterator[tuple[Any, Any]]:

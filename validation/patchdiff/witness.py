@@ -63,7 +63,7 @@ def write_witnesses(
     discrepancy: Discrepancy, versions: Sequence[str], spans: Mapping[str, Span], number: int
 ) -> tuple[Witness, ...]:
     """A test for each behaviour that a test can demand, that of the first version first."""
-    found = []
+    found: list[Witness] = []
     for index in dict.fromkeys(classes_of(discrepancy.outcomes)):
         name = f"test_difference_{number}{f'_{_word(versions[index])}' if found else ''}.py"
         witness = _write_witness(discrepancy, versions, spans, index, name)

@@ -42,3 +42,12 @@ def test_what_is_referred_to_stays_where_it_is() -> None:
         made = graft(opaque(linked), donors, Random(seed))
         assert made is None or is_description(made.described)
         assert made is None or "ref" in made.text
+
+
+def test_what_belongs_to_another_package_is_put_nowhere() -> None:
+    foreign = {"t": "made", "f": {"t": "global", "m": "other.n", "q": "Z"}, "a": []}
+    new = {"t": "global", "m": "copyreg", "q": "__newobj__"}
+    made = {"t": "made", "f": new, "a": [{"t": "global", "m": "m", "q": "X"}]}
+    rng = Random(0)
+    assert all(graft(opaque(node("Add")), [foreign], rng) is None for _ in range(20))
+    assert graft(opaque(node("Add")), [foreign, made], rng) == opaque(made)
