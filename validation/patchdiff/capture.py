@@ -45,8 +45,11 @@ def capture(
     files: Iterable[str],
     targets: Iterable[str],
     seconds: float,
+    first: Iterable[TestId] = (),
 ) -> Captured:
     """Run the suite once, for so many seconds: what was seen by then is told.
+
+    The tests named `first` are run before the others, whose turn may not come.
 
     Raises:
         EnvironmentUnusableError: when no test can run at all.
@@ -64,6 +67,7 @@ def capture(
         "files": sorted(files),
         "targets": wanted,
         "seconds": seconds,
+        "first": list(first),
     }
     reader = _Reader(frozenset(wanted))
     with place.start(version, config) as probe, suppress(TimeoutError, SandboxDiedError):

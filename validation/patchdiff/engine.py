@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from random import Random
 from typing import Any
 
+from apr.core.bug import TestId
 from apr.core.errors import BadInputError, EnvironmentUnusableError
 from apr.core.report import TestOutcome
 from validation.patchdiff.capture import Captured, Seen, can_trace, capture, merge
@@ -51,6 +52,7 @@ class Subject:
     """Versions of one program. `texts` has for each the files that any of them changes.
 
     `base` is the unpatched program; `files` are its source files, by relative path, with texts.
+    `first_tests` are those that are traced before the others.
     """
 
     versions: tuple[Version, ...]
@@ -59,6 +61,7 @@ class Subject:
     files: Mapping[str, str]
     place: Place
     limits: RunLimits
+    first_tests: tuple[TestId, ...] = ()
 
 
 def compare_versions(
@@ -114,7 +117,8 @@ class _Comparison:
         def trace(version: Version) -> Captured:
             place, limits = self._subject.place, self._subject.limits
             seconds = min(limits.total_s, self._settings.trace_s)
-            return capture(version, place, limits, self._spans.paths, wanted, seconds)
+            first = self._subject.first_tests
+            return capture(version, place, limits, self._spans.paths, wanted, seconds, first)
 
         with ThreadPoolExecutor(2) as pool:
             return list(pool.map(trace, chosen))

@@ -122,6 +122,10 @@ class Aspect(StrEnum):
     FILES = "files"
 
 
+WORDING = (Aspect.MESSAGE, Aspect.WARNINGS)
+"""What is said rather than done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Confirmation:
     """What became of a difference in fresh sandboxes.
@@ -190,7 +194,7 @@ class Discrepancy:
     @property
     def is_wording(self) -> bool:
         """Whether only the text of an exception or a warning differs."""
-        return set(self.aspects) <= {Aspect.MESSAGE, Aspect.WARNINGS}
+        return set(self.aspects) <= set(WORDING)
 
 
 class DiffVerdict(StrEnum):

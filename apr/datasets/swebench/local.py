@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from apr.core.bug import Bug, RunnerKind, TestCommand
+from apr.core.bug import Bug, RunnerKind, TestCommand, TestId
 from apr.core.diff.parse import parse_diff
 from apr.core.errors import BadInputError, EnvironmentUnusableError
 from apr.datasets.swebench.instances import Instance
@@ -54,13 +54,15 @@ def make_bug(instance: Instance, places: Places) -> Bug:
         EnvironmentUnusableError: when it does not run on this Python, or cannot be built.
     """
     subject = check_out(instance, places)
+    files = test_files(instance, subject)
     return Bug(
         subject=str(subject),
         test_command=TestCommand(
             RunnerKind.PYTEST,
-            ("-p", "no:cacheprovider", *test_files(instance, subject)),
+            ("-p", "no:cacheprovider", *files),
             places.python or str(make_environment(instance, places.cache)),
         ),
+        trigger_tests=trigger_tests(instance, files),
         base_commit=instance.base_commit,
         issue_text=instance.problem_statement,
         name=instance.instance_id,
@@ -74,6 +76,15 @@ def test_files(instance: Instance, subject: Path) -> tuple[str, ...]:
     if not found:
         raise BadInputError(f"the test patch of {instance.instance_id} has no Python test file")
     return tuple(dict.fromkeys(found))
+
+
+def trigger_tests(instance: Instance, files: Sequence[str]) -> tuple[TestId, ...]:
+    """FAIL_TO_PASS as pytest names it; names without a file may be in any of the `files`."""
+    return tuple(
+        TestId(name if "::" in name else f"{path}::{name}")
+        for name in instance.fail_to_pass
+        for path in (files if "::" not in name else files[:1])
+    )
 
 
 test_files.__test__ = False  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ import pytest
 
 from apr.core.errors import BadInputError
 from apr.datasets.swebench.instances import Instance, load_instances
-from apr.datasets.swebench.local import Places, find_clone, make_bug
+from apr.datasets.swebench.local import Places, find_clone, make_bug, trigger_tests
 from support.tiny_repository import BUGGY, make_repository
 
 
@@ -37,6 +37,7 @@ def test_a_checkout_is_the_base_commit_with_its_tests_and_no_history(
     assert names == {".gitattributes", "data.txt", "shop.py", "test_shop.py"}
     assert (subject / "shop.py").read_text() == BUGGY
     assert bug.test_command.argv[-1] == "test_shop.py"
+    assert bug.trigger_tests == ("test_shop.py::test_double",)
     assert bug.issue_text == "double(5) is 7"
 
 
@@ -63,3 +64,9 @@ def test_clones_are_found_under_their_customary_names(tmp_path: Path) -> None:
     assert found == [tmp_path / "one__a", tmp_path / "two/b", tmp_path / "c"]
     with pytest.raises(BadInputError, match="no clone of four/d, such as four__d"):
         find_clone("four/d", tmp_path)
+
+
+def test_names_without_a_file_are_looked_for_in_all_test_files(instance: Instance) -> None:
+    named = replace(instance, fail_to_pass=("test_a", "x.py::test_b"))
+    expected = ("p.py::test_a", "q.py::test_a", "x.py::test_b")
+    assert trigger_tests(named, ["p.py", "q.py"]) == expected

@@ -50,7 +50,7 @@ class Capture:
 
     It looks while tests run, not while they are collected. Describing arguments stops when it has
     taken `SHARE` of the elapsed time and a second, so that it never slows a suite down by more.
-    After so many `seconds` it calls `stop`, which is to end the process.
+    So many `seconds` after the first test began it calls `stop`, which is to end the process.
     """
 
     def __init__(
@@ -72,13 +72,16 @@ class Capture:
         self._spent = 0.0
         self._busy = False
         self._started = _clock()
-        self._deadline = self._started + seconds
+        self._seconds = seconds
+        self._deadline = float("inf")
         self._stop = stop
         self._pid = os.getpid()
 
     def switch(self, test: str) -> None:
         """From now on, calls belong to `test`; empty: look no more."""
         self._test = test
+        if test and self._deadline == float("inf"):  # the first one
+            self._deadline = _clock() + self._seconds
         # Of a trace function that asks for no lines, only calls are told.
         trace = self._trace if test else None
         threading.settrace(trace)  # type: ignore[arg-type]
