@@ -82,7 +82,7 @@ def _write_witness(
     """The test of what the version at `index` does; None when none can be written."""
     outcome = discrepancy.outcomes[index]
     if outcome.ended not in SILENT:
-        others = [differences(outcome, each) for each in discrepancy.outcomes]
+        others = [_within(discrepancy, outcome, each) for each in discrepancy.outcomes]
         aspects = [aspect for aspect in discrepancy.aspects if any(aspect in o for o in others)]
         for aspect in aspects:
             failing = tuple(v for v, o in zip(versions, others, strict=True) if o[:1] == (aspect,))
@@ -94,6 +94,11 @@ def _write_witness(
             if failing:
                 return Witness(name, text, passing, failing)
     return None
+
+
+def _within(discrepancy: Discrepancy, left: Outcome, right: Outcome) -> tuple[Aspect, ...]:
+    """In which of the discrepancy's aspects two outcomes differ: others are left to chance."""
+    return tuple(each for each in differences(left, right) if each in discrepancy.aspects)
 
 
 class _Writer:
