@@ -139,12 +139,7 @@ class _Writer:
         if aspect is Aspect.ARGUMENTS:
             return self._expect_arguments(outcome)
         if aspect is Aspect.OUTPUT:
-            lines = (f"{call}", "seen = capsys.readouterr()")
-            checks = (
-                f"assert seen.out == {outcome.stdout!r}",
-                f"assert seen.err == {outcome.stderr!r}",
-            )
-            return _block(*lines, *checks)
+            return _block(call, *_output_checks(outcome))
         if aspect is Aspect.WARNINGS:
             self._needs.add("warnings")
             expected = [message for _, message in outcome.warnings]
@@ -169,6 +164,8 @@ class _Writer:
             lines.append(f"assert str(caught.value) == {raised.message!r}")
         else:
             lines[0] = f"with pytest.raises({kind}):"
+            if aspect is Aspect.OUTPUT:
+                lines += _output_checks(outcome)
             if aspect is Aspect.EXCEPTION:  # a subclass would do for pytest.raises
                 lines[0] = f"with pytest.raises({kind}) as caught:"
                 lines.append(f"assert type(caught.value) is {kind}")
@@ -269,6 +266,14 @@ def _is_flat_with_floats(value: Any) -> bool:
     items = inside if isinstance(inside, list) else [inside]
     are_numbers = all(type(item) in (int, float) for item in items)
     return are_numbers and any(type(item) is float for item in items)
+
+
+def _output_checks(outcome: Outcome) -> list[str]:
+    return [
+        "seen = capsys.readouterr()",
+        f"assert seen.out == {outcome.stdout!r}",
+        f"assert seen.err == {outcome.stderr!r}",
+    ]
 
 
 def _block(*lines: str) -> str:

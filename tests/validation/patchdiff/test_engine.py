@@ -369,3 +369,13 @@ def f(box, n):
     (found,) = report.discrepancies
     assert found.aspects == (Aspect.VALUE,)
     assert found.witness.is_proven, found.witness.text
+
+
+def test_the_test_of_what_is_printed_before_an_exit_is_proven(compare):
+    text = "import sys\n\n\ndef f(n):\n    print('usage')\n    sys.exit(n)\n"
+    body = "    with pytest.raises(SystemExit):\n        m.f(2)\n"
+    tests = f"import m\nimport pytest\n\n\ndef test_f():\n{body}"
+    report = compare({"test_m.py": tests}, "m.py", text, text.replace("usage", "use"))
+    (found,) = report.discrepancies
+    assert found.aspects == (Aspect.OUTPUT,)
+    assert found.witness.is_proven, found.witness.text
