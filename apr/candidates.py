@@ -11,6 +11,7 @@ from apr.repair import Notify, Repair
 from apr.settings import RunSettings
 from apr.subject import PreparedSubject
 from validation.patchdiff.clusters import classes_of, group_versions
+from validation.patchdiff.compare import differences
 from validation.patchdiff.model import DiffReport, DiffSettings, Discrepancy
 from validation.patchdiff.render import show_call, show_outcome
 
@@ -32,8 +33,9 @@ def sort_by_behaviour(
         NamedPatch(f"patch-{ranked.rank}", result.tree.nodes[ranked.node_id].patch)
         for ranked in chosen
     ]
+    seconds = settings.compare_seconds
     how = DiffSettings(
-        seconds=settings.compare_seconds, seed=seed, repeats=3, wanted=2 * len(named)
+        seconds=seconds, trace_s=seconds, seed=seed, repeats=3, wanted=2 * len(named)
     )
     try:
         report = compare_patches(subject, named, how, notify)
@@ -50,21 +52,31 @@ def summarise(report: DiffReport, ranks: Sequence[int], left_out: int) -> Behavi
         Cluster(tuple(ranks[index] for index in group.members), group.agreement)
         for group in group_versions(report)
     )
-    choices = tuple(_choice(found, ranks) for found in report.discrepancies)
+    choices = tuple(_choice(found, ranks, report.versions) for found in report.discrepancies)
     return Behaviour(clusters, choices, report.executions, left_out, report.reason)
 
 
-def _choice(found: Discrepancy, ranks: Sequence[int]) -> Choice:
+def _choice(found: Discrepancy, ranks: Sequence[int], versions: Sequence[str]) -> Choice:
     classes = classes_of(found.outcomes)
+    kinds = list(dict.fromkeys(classes))
     answers = tuple(
         (
             tuple(rank for rank, own in zip(ranks, classes, strict=True) if own == each),
             show_outcome(found.outcomes[each], found.aspects),
         )
-        for each in dict.fromkeys(classes)
+        for each in kinds
     )
-    witness = found.witness
-    proven = witness is not None and witness.is_proven
+    base = found.base
+    same = [base is not None and not differences(found.outcomes[each], base) for each in kinds]
     return Choice(
-        show_call(found.target, found.call), answers, witness.text if witness and proven else ""
+        show_call(found.target, found.call),
+        answers,
+        tuple(_test_of(found, versions[each]) for each in kinds),
+        same.index(True) if True in same else None,
     )
+
+
+def _test_of(found: Discrepancy, version: str) -> str:
+    """The proven test that this version passes and some other fails."""
+    witnesses = (each for each in (found.witness, *found.alternatives) if each is not None)
+    return next((w.text for w in witnesses if w.is_proven and version in w.passes), "")

@@ -57,6 +57,7 @@ def compare_patches(
             {path: text for path, text in subject.sources.items() if path.endswith(".py")},
             Place(subject.sandbox, subject.bug.test_command),
             subject.limits,
+            subject.bug.trigger_tests,
         )
         return compare_versions(compared, settings, notify)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from apr.answers import add_test
 from apr.candidates import sort_by_behaviour
 from apr.comparison import NamedPatch, compare_patches
 from apr.core.behaviour import Behaviour
@@ -88,6 +89,18 @@ class Service:
         )
         self.store.create_run(run)
         return run
+
+    def answer(self, run_id: str, text: str, *, fails: bool) -> RepairRun:
+        """Save a run like another, QUEUED, whose patches must pass one test more.
+
+        `fails` says that the test fails without a patch.
+
+        Raises:
+            BadInputError: when the test cannot be added to the bug.
+        """
+        run = self.store.get_run(run_id)
+        settings = RunSettings.model_validate(run.settings)
+        return self.submit_run(add_test(run.bug, text, fails=fails), settings, run.budget, run.seed)
 
     def execute_run(self, run_id: str, listener: ProgressListener | None = None) -> RepairRun:
         """Execute a run, or go on with an interrupted one.

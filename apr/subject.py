@@ -24,7 +24,7 @@ from validation.sandbox.interpreter import python_readable_paths
 from validation.sandbox.policy import SandboxPolicy
 from validation.sandbox.select import open_sandbox
 from validation.temporary import temporary_folder
-from validation.workspace import SourceTree, Workspace, copy_subject
+from validation.workspace import SourceTree, Workspace, copy_subject, safe_path
 
 SUFFIXES = (".py", ".java", ".js", ".mjs", ".cjs", ".jsx", ".c", ".h")
 MAX_TEST_BYTES = 1_000_000
@@ -70,6 +70,7 @@ def prepare_subject(bug: Bug, settings: RunSettings) -> Iterator[PreparedSubject
     ):
         root = folder / (subject.name or "subject")
         copy_subject(subject, root)
+        _add_tests(bug, root)
         original = folder / "original"
         copy_subject(root, original)
         files = SourceTree(root)
@@ -92,6 +93,15 @@ def prepare_subject(bug: Bug, settings: RunSettings) -> Iterator[PreparedSubject
             digest=_digest(original, names),
             image=image,
         )
+
+
+def _add_tests(bug: Bug, root: Path) -> None:
+    for path, text in bug.added_tests:
+        target = safe_path(root, path)
+        if target.exists():
+            raise BadInputError(f"{bug.subject} has a file {path}, which was to be added")
+        target.write_text(text, encoding="utf-8", errors="surrogatepass")
+        target.chmod(0o644)
 
 
 @contextmanager

@@ -97,7 +97,7 @@ def test_the_summary_tells_clusters_and_questions():
     assert rows == [
         ("behave", "patches 1 and 3 (75 % agree)"),
         ("", "patch 2 (25 % agree)"),
-        ("choose", "for f(-1): patches 1 and 3: returns 0; patch 2: raises ValueError. Which?"),
+        ("choose", "1. for f(-1): patches 1 and 3: returns 0; patch 2: raises ValueError. Which?"),
         ("", "1 more patch not compared"),
     ]
 

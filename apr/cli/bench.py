@@ -14,6 +14,7 @@ from rich.text import Text
 
 from apr.cli import options as o
 from apr.cli.bench_options import BenchFormat, BenchFormatOption, BenchOptions
+from apr.cli.bench_patchdiff import patchdiff
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
 from apr.cli.model_options import ModelOptions
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from apr.settings import RunSettings
 
 app = typer.Typer(no_args_is_help=False, help="Repair the bugs of a public benchmark.")
+app.command("patchdiff")(patchdiff)
 
 
 @app.command("quixbugs")

@@ -83,7 +83,10 @@ def behaviour_document(behaviour: Behaviour) -> dict[str, Any]:
             {
                 "question": choice.question,
                 "call": choice.call,
-                "answers": [{"patches": p, "outcome": what} for p, what in choice.answers],
+                "answers": [
+                    {"patches": patches, "outcome": what, "test": test}
+                    for (patches, what), test in choice.outcomes
+                ],
                 "test": choice.test,
             }
             for choice in behaviour.choices

@@ -240,6 +240,8 @@ def discrepancy_document(report: DiffReport, found: Discrepancy) -> dict[str, An
         "question": found.question,
         "aspects": [aspect.value for aspect in found.aspects],
         "invalid": found.invalid,
+        "internal": found.is_internal,
+        "wording": found.is_wording,
         "outcomes": {
             name: outcome_document(outcome)
             for name, outcome in zip(report.versions, found.outcomes, strict=True)

@@ -151,7 +151,7 @@ def _behaviour_rows(behaviour: Behaviour) -> Iterator[Row]:
         agreement = f"{100 * cluster.agreement:.0f} % agree"
         yield "" if index else "behave", f"{name_patches(cluster.patches)} ({agreement})"
     for index, choice in enumerate(behaviour.choices[:SHOWN_CHOICES]):
-        yield "" if index else "choose", one_line(choice.question)
+        yield "" if index else "choose", f"{index + 1}. {one_line(choice.question)}"
     if behaviour.left_out:
         yield "", f"{count(behaviour.left_out, 'more patch', 'more patches')} not compared"
 

@@ -21,13 +21,26 @@ class Cluster:
 class Choice:
     """An input, and what which patches (by rank) do with it: what a developer can decide.
 
-    `call` and the clauses in `answers` are for readers; `test` is a pytest file that demands the
-    first answer, empty when there is none that was proven.
+    `call` and the clauses in `answers` are for readers. `tests` has a pytest file for each answer
+    that demands it, empty when there is none that was proven. `unpatched` is the index of the
+    answer that the unpatched program gives, None when it gives another.
     """
 
     call: str
     answers: tuple[tuple[tuple[int, ...], str], ...]
-    test: str = ""
+    tests: tuple[str, ...] = ()
+    unpatched: int | None = None
+
+    @property
+    def test(self) -> str:
+        """The test that demands the first answer."""
+        return self.tests[0] if self.tests else ""
+
+    @property
+    def outcomes(self) -> tuple[tuple[tuple[tuple[int, ...], str], str], ...]:
+        """Each answer with its test."""
+        lacking = ("",) * (len(self.answers) - len(self.tests))
+        return tuple(zip(self.answers, (*self.tests, *lacking), strict=True))
 
     @property
     def question(self) -> str:

@@ -43,7 +43,8 @@ class Bug:
 
     `subject` is an absolute path of a folder or git checkout and is only ever read.
     `source_globs` limits what a patch may touch; empty means every source file that is no test.
-    `trigger_tests` empty means: whatever fails in the baseline.
+    `trigger_tests` empty means: whatever fails in the baseline. `added_tests` are test files, by
+    path and text, that the subject lacks and that are put into every copy of it.
     """
 
     subject: str
@@ -54,3 +55,4 @@ class Bug:
     issue_text: str | None = None
     name: str = ""
     properties: tuple[tuple[str, str], ...] = field(default=())
+    added_tests: tuple[tuple[str, str], ...] = ()

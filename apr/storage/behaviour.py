@@ -22,7 +22,9 @@ def decode_behaviour(data: bytes) -> Behaviour:
             Choice(
                 choice["call"],
                 tuple((tuple(patches), what) for patches, what in choice["answers"]),
-                choice["test"],
+                # An older version kept the first answer's test alone.
+                tuple(choice["tests"] if "tests" in choice else [choice["test"]]),
+                choice.get("unpatched"),
             )
             for choice in document["choices"]
         ),

@@ -113,7 +113,10 @@ def decode_report(document: Mapping[str, Any]) -> ValidationReport:
 
 def encode_bug(bug: Bug) -> Document:
     """The bug with its test command."""
-    return {"v": VERSION, **asdict(bug)}
+    fields = asdict(bug)
+    if not bug.added_tests:  # the digest of a bug without any is what it always was
+        del fields["added_tests"]
+    return {"v": VERSION, **fields}
 
 
 def decode_bug(document: Mapping[str, Any]) -> Bug:
@@ -128,6 +131,7 @@ def decode_bug(document: Mapping[str, Any]) -> Bug:
         issue_text=document["issue_text"],
         name=document["name"],
         properties=_decode_pairs(document["properties"]),
+        added_tests=_decode_pairs(document.get("added_tests", [])),
     )
 
 

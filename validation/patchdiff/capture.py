@@ -30,11 +30,12 @@ class Seen:
 
 @dataclass(slots=True)
 class Captured:
-    """What one run of the suite has shown; functions by key."""
+    """What one run of the suite has shown; functions by key. `was_cut`: the time was over."""
 
     functions: dict[str, Seen] = field(default_factory=dict)
     outcomes: dict[TestId, TestOutcome] = field(default_factory=dict)
     path: tuple[str, ...] = ()
+    was_cut: bool = False
 
 
 def capture(
@@ -43,8 +44,12 @@ def capture(
     limits: RunLimits,
     files: Iterable[str],
     targets: Iterable[str],
+    seconds: float,
+    first: Iterable[TestId] = (),
 ) -> Captured:
-    """Run the whole suite once. What was not sent before its process ended is lost.
+    """Run the suite once, for so many seconds: what was seen by then is told.
+
+    The tests named `first` are run before the others, whose turn may not come.
 
     Raises:
         EnvironmentUnusableError: when no test can run at all.
@@ -61,6 +66,8 @@ def capture(
         "test_floor_s": limits.floor_s,
         "files": sorted(files),
         "targets": wanted,
+        "seconds": seconds,
+        "first": list(first),
     }
     reader = _Reader(frozenset(wanted))
     with place.start(version, config) as probe, suppress(TimeoutError, SandboxDiedError):
@@ -77,6 +84,7 @@ class _Reader:
         self._functions: dict[str, Seen] = {}
         self._current: Seen | None = None
         self._path: tuple[str, ...] = ()
+        self._was_cut = False
 
     def read_all(self, probe: ProbeProcess, limits: RunLimits) -> None:
         deadline = time.monotonic() + limits.total_s
@@ -97,6 +105,8 @@ class _Reader:
             call = _parse_call(message)
             if call is not None:
                 self._current.calls.append(call)
+        elif kind == "cut":
+            self._was_cut = True
         elif kind == "path":
             self._path = tuple(str(each) for each in message["path"])
         else:
@@ -112,7 +122,7 @@ class _Reader:
 
     def captured(self) -> Captured:
         outcomes = {test: result.outcome for test, result in self._transcript.results.items()}
-        return Captured(self._functions, outcomes, self._path)
+        return Captured(self._functions, outcomes, self._path, self._was_cut)
 
 
 def _parse_call(message: Mapping[str, Any]) -> Call | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 from validation.patchdiff.model import Aspect, Outcome, Raised
@@ -75,6 +76,24 @@ def numbers_agree(left: float, right: float, relative: float, absolute: float) -
         return math.isclose(left, right, rel_tol=relative, abs_tol=max(absolute, relative * 1e-3))
     except OverflowError:
         return False
+
+
+def without_order(outcome: Outcome) -> Outcome:
+    """The outcome with the items of every sequence sorted, for programs that iterate over sets."""
+    return replace(
+        outcome,
+        value=_sorted(outcome.value),
+        arguments={key: _sorted(value) for key, value in outcome.arguments.items()},
+        state={key: _sorted(value) for key, value in outcome.state.items()},
+    )
+
+
+def _sorted(described: Any) -> Any:
+    if isinstance(described, list):
+        return sorted(map(_sorted, described), key=json.dumps)
+    if isinstance(described, dict):
+        return {key: _sorted(item) for key, item in described.items()}
+    return described
 
 
 def _in_order(described: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from validation.patchdiff.compare import differences
+from validation.patchdiff.compare import differences, without_order
 from validation.patchdiff.model import Aspect, Call, Confirmation, Outcome, Target
 from validation.patchdiff.sessions import Place, Version, perform_fresh
 
@@ -47,18 +47,39 @@ def confirm(
     with ThreadPoolExecutor(workers) as pool:
         answers = list(pool.map(perform, jobs))
     rows = [answers[i : i + len(everyone)] for i in range(0, len(answers), len(everyone))]
-    aspects = [aspects_of(row[: len(versions)], tolerance) for row in rows]
-    steady = tuple(
-        all(not differences(rows[0][index], row[index], tolerance) for row in rows)
-        for index in range(len(versions))
-    )
-    differed = sum(bool(each) for each in aspects)
+    found, aspects = _weigh(rows, len(versions), tolerance)
+    if found.is_unsteady:
+        # Where only the order of items is chance, the items themselves may still differ or agree.
+        sorted_rows = [[without_order(outcome) for outcome in row] for row in rows]
+        again, others = _weigh(sorted_rows, len(versions), tolerance)
+        if not again.is_unsteady:
+            found, aspects, rows = again, others, sorted_rows
     return Confirmed(
-        Confirmation(repeats, differed, steady),
+        found,
         tuple(rows[0][: len(versions)]),
         rows[0][-1] if base is not None else None,
-        aspects[0],
+        aspects,
     )
+
+
+def _weigh(
+    rows: Sequence[Sequence[Outcome]], versions: int, tolerance: float
+) -> tuple[Confirmation, tuple[Aspect, ...]]:
+    """How often versions differ, whether each agrees with itself, and in what they differ.
+
+    What a version says differently each time is chance; what differs beside it may be none.
+    """
+    own = [
+        {a for row in rows for a in differences(rows[0][index], row[index], tolerance)}
+        for index in range(versions)
+    ]
+    chance = frozenset().union(*own)
+    told = [aspects_of(row[:versions], tolerance) for row in rows]
+    lasting = tuple(a for a in told[0] if a not in chance and all(a in each for each in told))
+    if lasting and not chance & {Aspect.ENDING, Aspect.EXCEPTION}:
+        return Confirmation(len(rows), len(rows), (True,) * versions), lasting
+    steady = tuple(not each for each in own)
+    return Confirmation(len(rows), sum(map(bool, told)), steady), told[0]
 
 
 def aspects_of(outcomes: Sequence[Outcome | None], tolerance: float) -> tuple[Aspect, ...]:

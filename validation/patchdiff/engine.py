@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from random import Random
 from typing import Any
 
+from apr.core.bug import TestId
 from apr.core.errors import BadInputError, EnvironmentUnusableError
 from apr.core.report import TestOutcome
 from validation.patchdiff.capture import Captured, Seen, can_trace, capture, merge
@@ -32,7 +33,7 @@ from validation.patchdiff.render import show_call, show_outcome
 from validation.patchdiff.sessions import Place, Session, Version, perform
 from validation.patchdiff.shrink import shrink
 from validation.patchdiff.targets import Changes, Span, Texts, find_changes, list_functions
-from validation.patchdiff.witness import prove, write_witness
+from validation.patchdiff.witness import prove, write_witnesses
 from validation.runners.base import RunLimits
 from validation.runners.python import PythonRunner
 
@@ -51,6 +52,7 @@ class Subject:
     """Versions of one program. `texts` has for each the files that any of them changes.
 
     `base` is the unpatched program; `files` are its source files, by relative path, with texts.
+    `first_tests` are those that are traced before the others.
     """
 
     versions: tuple[Version, ...]
@@ -59,6 +61,7 @@ class Subject:
     files: Mapping[str, str]
     place: Place
     limits: RunLimits
+    first_tests: tuple[TestId, ...] = ()
 
 
 def compare_versions(
@@ -83,7 +86,7 @@ class _Comparison:
         self._started = time.monotonic()
         self._changes = find_changes(subject.texts)
         self._names = tuple(version.name for version in subject.versions)
-        self._spans = _all_spans(subject, self._changes)
+        self._spans = _Spans(subject, self._changes)
         self._found: list[Discrepancy] = []
         self._invalid: list[Discrepancy] = []
         self._rejected = 0
@@ -113,8 +116,9 @@ class _Comparison:
 
         def trace(version: Version) -> Captured:
             place, limits = self._subject.place, self._subject.limits
-            files = {*self._subject.files, *(span.path for span in self._spans.values())}
-            return capture(version, place, limits, files, wanted)
+            seconds = min(limits.total_s, self._settings.trace_s)
+            first = self._subject.first_tests
+            return capture(version, place, limits, self._spans.paths, wanted, seconds, first)
 
         with ThreadPoolExecutor(2) as pool:
             return list(pool.map(trace, chosen))
@@ -181,7 +185,7 @@ class _Comparison:
                 )
             ]
             exploration = Exploration(sessions, inputs, self._settings)
-            deadline = self._started + self._settings.seconds
+            deadline = time.monotonic() + self._settings.seconds
             for sighting in exploration.sightings(deadline):
                 is_real = self._follow(sighting, sessions, place)
                 exploration.settle(sighting, was_real=is_real)
@@ -252,19 +256,30 @@ class _Comparison:
         if found.invalid:
             self._invalid.append(found)
             return
-        witness = write_witness(found, self._names, self._spans, len(self._found) + 1)
-        self._found.append(replace(found, witness=witness))
+        number = len(self._found) + 1
+        written = write_witnesses(found, self._names, self._spans, number)
+        witness = written[0] if written else None
+        self._found.append(replace(found, witness=witness, alternatives=written[1:]))
         self._notify("discrepancy", {"question": found.question})
 
     def _prove(self) -> None:
         """Run the tests that were written on all versions."""
         subject = self._subject
-        written = [each.witness for each in self._found if each.witness is not None]
+        written = [
+            witness
+            for each in self._found
+            for witness in (each.witness, *each.alternatives)
+            if witness is not None
+        ]
         proven = {
             w.name: w for w in prove(written, subject.versions, subject.place, subject.limits)
         }
         self._found = [
-            replace(each, witness=proven.get(each.witness.name) if each.witness else None)
+            replace(
+                each,
+                witness=proven.get(each.witness.name) if each.witness else None,
+                alternatives=tuple(proven[other.name] for other in each.alternatives),
+            )
             for each in self._found
         ]
 
@@ -335,12 +350,33 @@ def _differ(changes: Changes) -> bool:
     return any(numbers for lines in changes.lines for numbers in lines.values())
 
 
-def _all_spans(subject: Subject, changes: Changes) -> dict[str, Span]:
-    """The functions of every source file, as the first version has them."""
-    texts: dict[str, str | None] = {**subject.files, **subject.texts[0]}
-    relevant: Iterable[str] = (path for path in texts if path.endswith(".py"))
-    spans = {s.key: s for path in relevant for s in list_functions(path, texts[path] or "")}
-    return {**changes.functions, **spans}
+class _Spans(Mapping[str, Span]):
+    """The functions of every source file by key, as the first version has them.
+
+    A file is read only when a function of it is asked for: programs can have thousands.
+    """
+
+    def __init__(self, subject: Subject, changes: Changes) -> None:
+        self._texts: dict[str, str | None] = {**subject.files, **subject.texts[0]}
+        self._found: dict[str, Span] = {}
+        self._changed = changes.functions
+        self._read: set[str] = set()
+        changed = {span.path for span in changes.functions.values()}
+        self.paths = {path for path in {*self._texts, *changed} if path.endswith(".py")}
+
+    def __getitem__(self, key: str) -> Span:
+        path = key.partition(":")[0]
+        if path in self.paths and path not in self._read:
+            self._read.add(path)
+            text = self._texts.get(path) or ""
+            self._found.update((span.key, span) for span in list_functions(path, text))
+        return self._found[key] if key in self._found else self._changed[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._changed, **self._found})
+
+    def __len__(self) -> int:
+        return len({**self._changed, **self._found})
 
 
 def _module_of(path: str) -> str:
@@ -352,12 +388,18 @@ def _module_of(path: str) -> str:
 
 
 def _differing_tests(captures: Sequence[Captured]) -> tuple[SuiteDifference, ...]:
-    """Tests that passed on one version and failed on another while they were traced."""
+    """Tests that passed on one version and failed on another while they were traced.
+
+    One that either has not come to in time says nothing; one that it lacks does.
+    """
     missing = TestOutcome.MISSING
+    late = any(each.was_cut for each in captures)
     tests = dict.fromkeys(test for each in captures for test in each.outcomes)
     rows = ((test, tuple(each.outcomes.get(test, missing) for each in captures)) for test in tests)
     return tuple(
-        SuiteDifference(test, row) for test, row in rows if len({o.is_failure for o in row}) > 1
+        SuiteDifference(test, row)
+        for test, row in rows
+        if len({o.is_failure for o in row}) > 1 and not (late and missing in row)
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from validation.patchdiff.clusters import classes_of
 from validation.patchdiff.confirm import aspects_of
 from validation.patchdiff.generate import Inputs
-from validation.patchdiff.model import Aspect, Call, DiffSettings, Outcome, Target
+from validation.patchdiff.model import WORDING, Aspect, Call, DiffSettings, Outcome, Target
 from validation.patchdiff.sessions import Session, perform
 
 MAX_OF_A_KIND = 2
@@ -66,11 +66,20 @@ class Exploration:
         self._kinds: Counter[str] = Counter()
 
     def sightings(self, deadline: float) -> Iterator[Sighting]:
-        """Differences, the simplest of a batch first; whoever takes one tells `settle` of it."""
+        """Differences, the simplest of a batch first; whoever takes one tells `settle` of it.
+
+        Those in words alone come last of all: confirming one takes the time of many inputs.
+        """
+        wordings: list[Sighting] = []
         while self._clock() < deadline and any(not each.is_over for each in self._fields):
             for each in self._fields:
                 if not each.is_over and self._clock() < deadline:
-                    yield from self._advance(each)
+                    for sighting in self._advance(each):
+                        if sighting.aspects[0] in WORDING:
+                            wordings.append(sighting)
+                        else:
+                            yield sighting
+        yield from (each for each in wordings if self._kinds[each.kind] < MAX_OF_A_KIND)
 
     def settle(self, sighting: Sighting, *, was_real: bool) -> None:
         """Differences of this kind are known now; after some that were chance, it is given up."""

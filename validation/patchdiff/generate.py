@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from validation.patchdiff.capture import is_linked
+from validation.patchdiff.grafts import find_donors, graft
 from validation.patchdiff.hints import hinted_shape
 from validation.patchdiff.model import Call
 from validation.patchdiff.shapes import Numbers, Shape, Strings, infer_shape
@@ -43,6 +44,7 @@ class Inputs:
         self._queue = list(seeds)
         self._pool = list(seeds)
         self._loose = [call for call in seeds if not is_linked(call)]
+        self._donors = list(find_donors(seeds))
         self._favourites: list[Call] = []
         self._recent: list[Call] = []
         self._seen: set[str] = set()
@@ -151,7 +153,10 @@ class Inputs:
         hinted = self._hinted[index] if index < len(self._hinted) else None
         if isinstance(value, Opaque):
             others = [c.arguments[index] for c in self._loose if index < len(c.arguments)]
-            return rng.choice(others) if others and chance < 0.3 else _tweak(value, rng, self._push)
+            if others and chance < 0.25:
+                return rng.choice(others)
+            grafted = graft(value, self._donors, rng) if chance < 0.65 else None
+            return grafted or _tweak(value, rng, self._push)
         if chance < 0.35 and shape is not None:
             return vary(value, shape, rng)
         if chance < 0.55 and shape is not None:

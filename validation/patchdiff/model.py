@@ -16,13 +16,15 @@ from validation.patchdiff.values import describe_value
 class DiffSettings:
     """How long and how hard versions are compared.
 
-    `seconds` bounds the exploration, in wall-clock time. `call_s` is the CPU time of one call;
+    `seconds` bounds the exploration, in wall-clock time, `trace_s` the tracing of the suite
+    before it. `call_s` is the CPU time of one call;
     `repeats` counts the fresh sandboxes in which a difference has to show again; `wanted` is how
     many different ones are looked for. `inputs` bounds the inputs of one function, `minimum` is
     how many must have run before versions may be called equivalent.
     """
 
     seconds: float = 60.0
+    trace_s: float = 120.0
     seed: int = 0
     batch: int = 40
     call_s: float = 0.5
@@ -120,6 +122,10 @@ class Aspect(StrEnum):
     FILES = "files"
 
 
+WORDING = (Aspect.MESSAGE, Aspect.WARNINGS)
+"""What is said rather than done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Confirmation:
     """What became of a difference in fresh sandboxes.
@@ -161,6 +167,7 @@ class Discrepancy:
     """One input for which versions differ. `outcomes` has one entry a version, in their order.
 
     `base` is what the unpatched program does with it. `question` puts the difference to a reader.
+    `witness` demands what one version does, `alternatives` what others do.
     """
 
     target: Target
@@ -170,12 +177,24 @@ class Discrepancy:
     confirmation: Confirmation
     base: Outcome | None = None
     witness: Witness | None = None
+    alternatives: tuple[Witness, ...] = ()
     question: str = ""
 
     @property
     def invalid(self) -> str:
         """Why the input is declared invalid by some version; empty when none does."""
         return next((outcome.invalid for outcome in self.outcomes if outcome.invalid), "")
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether it was seen on a function that is private by its name: nobody else calls it."""
+        parts = [*self.target.module.split("."), *self.target.name.split(".")]
+        return any(part.startswith("_") and not part.endswith("__") for part in parts)
+
+    @property
+    def is_wording(self) -> bool:
+        """Whether only the text of an exception or a warning differs."""
+        return set(self.aspects) <= set(WORDING)
 
 
 class DiffVerdict(StrEnum):

@@ -57,6 +57,8 @@ class Renderer:
             return str(described["v"])
         if kind == "enum":
             return f"{self.name(described['m'], described['q'])}[{described['v']!r}]"
+        if kind == "hole":
+            return "object()"  # the call has been seen never to look at it
         return self._object(described)
 
     def name(self, module: str, qualified: str) -> str:
@@ -183,6 +185,8 @@ def _show(described: Any, depth: int) -> str:
         return _show(described["v"], depth + 1)
     if kind == "made":
         return _show_object(described, depth)
+    if kind == "hole":
+        return f"<any {described['v']}>"
     if kind == "opaque":
         return f"<{str(described.get('r') or described.get('v')).strip('<>')}>"
     return str(described.get("q") or described.get("v") or "the same again")
@@ -196,7 +200,7 @@ def _show_object(described: dict[str, Any], depth: int) -> str:
     make = described["f"]
     name = make.get("q", "object") if isinstance(make, dict) else "object"
     arguments = list(described["a"])
-    if name == "__newobj__" and arguments and isinstance(arguments[0], dict):
+    if name.startswith("__newobj") and arguments and isinstance(arguments[0], dict):
         name = arguments.pop(0).get("q", "object")
     arguments += described.get("l", [])
     shown = [_show(each, depth + 1) for each in arguments]

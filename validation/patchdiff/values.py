@@ -77,7 +77,7 @@ def _parts_of(node: dict[str, Any]) -> list[Any] | None:
     return [] if names and all(isinstance(node.get(name), str) for name in names) else None
 
 
-_NAMES = {"global": "mq", "module": "v", "enum": "mqv", "opaque": "vr"}
+_NAMES = {"global": "mq", "module": "v", "enum": "mqv", "opaque": "vr", "hole": "v"}
 """The texts that a description of each kind has, one letter each."""
 
 

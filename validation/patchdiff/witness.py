@@ -10,6 +10,7 @@ from typing import Any
 from apr.core.bug import RunnerKind
 from apr.core.errors import AprError
 from apr.core.report import TestOutcome
+from validation.patchdiff.clusters import classes_of
 from validation.patchdiff.compare import SILENT, differences
 from validation.patchdiff.model import Aspect, Discrepancy, Outcome, Witness
 from validation.patchdiff.render import (
@@ -58,17 +59,30 @@ def content(value):
 '''
 
 
-def write_witness(
+def write_witnesses(
     discrepancy: Discrepancy, versions: Sequence[str], spans: Mapping[str, Span], number: int
-) -> Witness | None:
-    """The test of what one version does, chosen so that it can be written; None when none can.
+) -> tuple[Witness, ...]:
+    """A test for each behaviour that a test can demand, that of the first version first."""
+    found: list[Witness] = []
+    for index in dict.fromkeys(classes_of(discrepancy.outcomes)):
+        name = f"test_difference_{number}{f'_{_word(versions[index])}' if found else ''}.py"
+        witness = _write_witness(discrepancy, versions, spans, index, name)
+        if witness is not None:
+            found.append(witness)
+    return tuple(found)
 
-    The version that is expected is the first whose behaviour a test can demand.
-    """
-    for index, outcome in enumerate(discrepancy.outcomes):
-        if outcome.ended in SILENT:
-            continue
-        others = [differences(outcome, each) for each in discrepancy.outcomes]
+
+def _write_witness(
+    discrepancy: Discrepancy,
+    versions: Sequence[str],
+    spans: Mapping[str, Span],
+    index: int,
+    name: str,
+) -> Witness | None:
+    """The test of what the version at `index` does; None when none can be written."""
+    outcome = discrepancy.outcomes[index]
+    if outcome.ended not in SILENT:
+        others = [_within(discrepancy, outcome, each) for each in discrepancy.outcomes]
         aspects = [aspect for aspect in discrepancy.aspects if any(aspect in o for o in others)]
         for aspect in aspects:
             failing = tuple(v for v, o in zip(versions, others, strict=True) if o[:1] == (aspect,))
@@ -78,8 +92,13 @@ def write_witness(
             except (CannotRenderError, KeyError, TypeError, ValueError, AttributeError):
                 continue
             if failing:
-                return Witness(f"test_difference_{number}.py", text, passing, failing)
+                return Witness(name, text, passing, failing)
     return None
+
+
+def _within(discrepancy: Discrepancy, left: Outcome, right: Outcome) -> tuple[Aspect, ...]:
+    """In which of the discrepancy's aspects two outcomes differ: others are left to chance."""
+    return tuple(each for each in differences(left, right) if each in discrepancy.aspects)
 
 
 class _Writer:
@@ -120,12 +139,7 @@ class _Writer:
         if aspect is Aspect.ARGUMENTS:
             return self._expect_arguments(outcome)
         if aspect is Aspect.OUTPUT:
-            lines = (f"{call}", "seen = capsys.readouterr()")
-            checks = (
-                f"assert seen.out == {outcome.stdout!r}",
-                f"assert seen.err == {outcome.stderr!r}",
-            )
-            return _block(*lines, *checks)
+            return _block(call, *_output_checks(outcome))
         if aspect is Aspect.WARNINGS:
             self._needs.add("warnings")
             expected = [message for _, message in outcome.warnings]
@@ -150,6 +164,8 @@ class _Writer:
             lines.append(f"assert str(caught.value) == {raised.message!r}")
         else:
             lines[0] = f"with pytest.raises({kind}):"
+            if aspect is Aspect.OUTPUT:
+                lines += _output_checks(outcome)
             if aspect is Aspect.EXCEPTION:  # a subclass would do for pytest.raises
                 lines[0] = f"with pytest.raises({kind}) as caught:"
                 lines.append(f"assert type(caught.value) is {kind}")
@@ -250,6 +266,14 @@ def _is_flat_with_floats(value: Any) -> bool:
     items = inside if isinstance(inside, list) else [inside]
     are_numbers = all(type(item) in (int, float) for item in items)
     return are_numbers and any(type(item) is float for item in items)
+
+
+def _output_checks(outcome: Outcome) -> list[str]:
+    return [
+        "seen = capsys.readouterr()",
+        f"assert seen.out == {outcome.stdout!r}",
+        f"assert seen.err == {outcome.stderr!r}",
+    ]
 
 
 def _block(*lines: str) -> str:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from validation.patchdiff.classify import Kind, classify
 from validation.patchdiff.clusters import Group, classes_of, group_versions
-from validation.patchdiff.compare import agree, differences
+from validation.patchdiff.compare import agree, differences, without_order
 from validation.patchdiff.model import (
     Aspect,
     Call,
@@ -130,3 +131,43 @@ def test_the_largest_group_leads_and_agreement_breaks_ties():
 def test_without_a_difference_all_are_one_group():
     alike = replace(REPORT, discrepancies=())
     assert group_versions(alike) == (Group((0, 1, 2, 3), 1.0),)
+
+
+def test_order_can_be_left_out_of_account():
+    left, right = returned([3, [1, 2]]), returned([[2, 1], 3])
+    assert differences(left, right)
+    assert not differences(without_order(left), without_order(right))
+    assert differences(without_order(left), without_order(returned([3, [1, 1]])))
+
+
+@pytest.mark.parametrize(
+    ("base", "reference", "other", "kind"),
+    [
+        (0, 1, 2, Kind.DIVERGENT),
+        (0, 0, 2, Kind.SUPPLEMENTARY),
+        (0, 1, 0, Kind.ABSENT),
+        (None, 1, 0, Kind.UNKNOWN),
+    ],
+)
+def test_the_unpatched_program_says_what_kind_a_difference_is(base, reference, other, kind):
+    found = Discrepancy(
+        TARGET,
+        Call((1,)),
+        (Aspect.VALUE,),
+        (returned(reference), returned(other)),
+        Confirmation(1, 1, (True, True)),
+        None if base is None else returned(base),
+    )
+    assert classify(found) is kind
+
+
+def test_private_names_and_mere_wording_are_told_apart():
+    def found(module: str, name: str, *aspects: Aspect) -> Discrepancy:
+        target = Target("m.py", module, name, is_changed=True)
+        return Discrepancy(target, Call(()), aspects, (), Confirmation(1, 1, ()))
+
+    names = [("m", "f"), ("m", "C.__init__"), ("m", "_f"), ("m", "_C.f"), ("_p.m", "f")]
+    internal = [found(module, name).is_internal for module, name in names]
+    assert internal == [False, False, True, True, True]
+    assert found("m", "f", Aspect.MESSAGE).is_wording
+    assert not found("m", "f", Aspect.MESSAGE, Aspect.VALUE).is_wording

@@ -349,3 +349,33 @@ def test_what_is_slow_under_observation_is_compared_unobserved(compare):
     right = left.replace("n if total >= 0", "n if total > 0")
     report = compare({"test_m.py": TESTS}, "m.py", left, right, settings=replace(QUICK, inputs=40))
     assert report.executions >= QUICK.minimum
+
+
+def test_what_is_chance_on_both_sides_hides_no_difference_beside_it(compare):
+    text = """import os
+
+
+class Box:
+    def __init__(self):
+        self.mark = None
+
+
+def f(box, n):
+    box.mark = os.urandom(4)
+    return n * 2
+"""
+    tests = "import m\n\n\ndef test_f():\n    assert m.f(m.Box(), 2) == 4\n"
+    report = compare({"test_m.py": tests}, "m.py", text, text.replace("n * 2", "n + 2"))
+    (found,) = report.discrepancies
+    assert found.aspects == (Aspect.VALUE,)
+    assert found.witness.is_proven, found.witness.text
+
+
+def test_the_test_of_what_is_printed_before_an_exit_is_proven(compare):
+    text = "import sys\n\n\ndef f(n):\n    print('usage')\n    sys.exit(n)\n"
+    body = "    with pytest.raises(SystemExit):\n        m.f(2)\n"
+    tests = f"import m\nimport pytest\n\n\ndef test_f():\n{body}"
+    report = compare({"test_m.py": tests}, "m.py", text, text.replace("usage", "use"))
+    (found,) = report.discrepancies
+    assert found.aspects == (Aspect.OUTPUT,)
+    assert found.witness.is_proven, found.witness.text

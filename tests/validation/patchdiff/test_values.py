@@ -171,3 +171,39 @@ def test_what_is_malformed_is_told_from_a_description(described):
 
 def test_nesting_without_end_is_no_description():
     assert not is_description(nested(5000))
+
+
+MODULE_HELD = Account("module", 1)
+
+
+def test_what_is_too_large_or_odd_is_known_by_the_name_under_which_a_module_holds_it(values):
+    Account.__reduce_ex__, kept = None, Account.__reduce_ex__  # nothing can be read of it
+    try:
+        with pytest.raises(values.NotDescribableError):
+            values.describe([MODULE_HELD])
+        described = values.describe([MODULE_HELD], names=values.Names())
+    finally:
+        Account.__reduce_ex__ = kept
+    assert described == [{"t": "global", "m": __name__, "q": "MODULE_HELD"}]
+    assert values.rebuild(described, {})[0] is MODULE_HELD
+
+
+def test_a_hole_stands_for_what_cannot_be_described_until_somebody_looks(values):
+    holes = importlib.import_module("apr_probe.holes")
+    described = values.describe([1, lambda: 1], holes=True)
+    assert is_description(described)
+    assert described == [1, {"t": "hole", "v": "function"}]
+    hole = values.rebuild(described, {})[1]
+    assert values.describe(hole, True) == described[1]
+    assert holes.Hole.touched == ""
+    for look in (bool, len, repr, lambda each: each.name, lambda each: each()):
+        holes.Hole.touched = ""
+        with pytest.raises(holes.HoleTouchedError):
+            look(hole)
+        assert holes.Hole.touched == "function"
+    holes.Hole.touched = ""
+
+
+def test_too_many_parts_are_no_hole(values):
+    with pytest.raises(values.NotDescribableError):
+        values.describe([[0] * 100 for _ in range(100)], holes=True)

@@ -67,13 +67,14 @@ class Alarm:
 class Selection:
     """Which tests to run, in which order, how long each may take, and when to stop.
 
-    `tests` None means all. With `limits` given, each test has a limit of its own in CPU seconds.
-    The first `thorough` tests run whatever happens; after them, a failure ends the execution.
-    A test that runs out of its own limit ends it at once.
+    `tests` None means all, those named `first` before the others. With `limits` given, each test
+    has a limit of its own in CPU seconds. The first `thorough` tests run whatever happens; after
+    them, a failure ends the execution. A test that runs out of its own limit ends it at once.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.tests: list[str] | None = config.get("tests")
+        self.first = frozenset(config.get("first") or ())
         limits = config.get("limits")
         self.limits = dict(zip(self.tests or [], limits)) if limits else None
         self.thorough = int(config.get("thorough") or 0)
@@ -83,7 +84,7 @@ class Selection:
     def arrange(self, items: Iterable[Any], name: Callable[[Any], str]) -> list[Any]:
         """Those of `items` that are selected, in the wanted order."""
         if self.tests is None:
-            return list(items)
+            return sorted(items, key=lambda item: name(item) not in self.first)
         order = {test: index for index, test in enumerate(self.tests)}
         chosen = [item for item in items if name(item) in order]
         return sorted(chosen, key=lambda item: order[name(item)])

@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 from typing import Any, Iterator
 
 from apr_probe.domain import Domain
+from apr_probe.holes import Hole, HoleTouchedError
 from apr_probe.values import (
     NotDescribableError,
     describe,
@@ -64,8 +65,15 @@ class Bench:
         except NotDescribableError as error:
             return {"unusable": str(error)}
         before = _describe_all(arguments, keywords)
-        invalid = self._domain(function, module, name).complaint(arguments, keywords)
+        Hole.touched = ""
+        try:
+            invalid = self._domain(function, module, name).complaint(arguments, keywords)
+        except HoleTouchedError:
+            invalid = ""
+        Hole.touched = ""
         outcome = self._observe(function, arguments, keywords, sys.modules[module], limit_s)
+        if Hole.touched:
+            return {"unusable": f"it depends on a {Hole.touched} that cannot be made again"}
         if outcome.get("raised", {}).pop("asserted", "") == name.rpartition(".")[2]:
             invalid = invalid or "an assertion of the function rejects it"
         if invalid:

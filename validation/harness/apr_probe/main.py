@@ -38,22 +38,32 @@ def main() -> None:
 
 
 def capture(config: dict[str, Any], channel: Channel, root: str) -> None:
-    """Run the suite, and send which calls it made."""
+    """Run the suite, and send which calls it made, when it ends or its time is over."""
     recorder = Recorder(channel, root)
-    tracing = Capture(root, config["files"], config["targets"])
+
+    def stop() -> None:
+        channel.send(k="cut")
+        _tell(tracing, channel, root, 1, True)
+        exit_now(0)
+
+    tracing = Capture(root, config["files"], config["targets"], config["seconds"], stop)
     recorder.on_test = tracing.switch
     driver = _load_driver(config["runner"])
     try:
         status = driver.run(config, recorder, None)
-    except SystemExit as stop:
-        status = stop.code if isinstance(stop.code, int) else 1
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
     finally:
         tracing.switch("")
+    _tell(tracing, channel, root, int(status), recorder.stopped)
+
+
+def _tell(tracing: Capture, channel: Channel, root: str, status: int, stopped: bool) -> None:
     for message in tracing.messages():
         channel.send(**message)
     inside = [os.path.relpath(path, root) for path in sys.path if path.startswith(root + os.sep)]
     channel.send(k="path", path=inside)
-    channel.send(k="end", status=int(status), stopped=recorder.stopped)
+    channel.send(k="end", status=status, stopped=stopped)
 
 
 def serve(config: dict[str, Any], channel: Channel, root: str, commands: BinaryIO) -> None:

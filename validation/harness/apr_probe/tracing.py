@@ -10,14 +10,17 @@ import threading
 import time
 import weakref
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
-from apr_probe.values import NotDescribableError, describe
+from apr_probe.values import Names, NotDescribableError, describe
 
 MAX_CASES = 60
 MAX_ATTEMPTS = 2000
+MAX_CASES_ELSEWHERE = 8  # of a function that has not led to a target yet
+MAX_BLAMES = 5000
 MAX_CHARACTERS = 60_000
 SHARE = 0.6
+_clock = time.perf_counter  # a test may replace the one in `time`
 _RESUMABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 
 
@@ -47,23 +50,38 @@ class Capture:
 
     It looks while tests run, not while they are collected. Describing arguments stops when it has
     taken `SHARE` of the elapsed time and a second, so that it never slows a suite down by more.
+    So many `seconds` after the first test began it calls `stop`, which is to end the process.
     """
 
-    def __init__(self, root: str, files: list[str], targets: list[str]) -> None:
+    def __init__(
+        self,
+        root: str,
+        files: list[str],
+        targets: list[str],
+        seconds: float,
+        stop: Callable[[], None],
+    ) -> None:
         self._root = root
         self._paths = {os.path.join(root, path): path for path in files}
         self._targets = frozenset(targets)
         self._functions: dict[Any, Function | None] = {}
         self._names: dict[str, dict[int, str]] = {}
         self._made: dict[int, tuple[Any, Any]] = {}
+        self._names_of_objects = Names()
         self._test = ""
         self._spent = 0.0
         self._busy = False
-        self._started = time.perf_counter()
+        self._started = _clock()
+        self._seconds = seconds
+        self._deadline = float("inf")
+        self._stop = stop
+        self._pid = os.getpid()
 
     def switch(self, test: str) -> None:
         """From now on, calls belong to `test`; empty: look no more."""
         self._test = test
+        if test and self._deadline == float("inf"):  # the first one
+            self._deadline = _clock() + self._seconds
         # Of a trace function that asks for no lines, only calls are told.
         trace = self._trace if test else None
         threading.settrace(trace)  # type: ignore[arg-type]
@@ -91,6 +109,9 @@ class Capture:
     def _trace(self, frame: Any, event: str, argument: Any) -> None:
         if self._busy:
             return
+        if _clock() > self._deadline and os.getpid() == self._pid:
+            self._busy = True
+            self._stop()
         code = frame.f_code
         if code not in self._functions:
             self._functions[code] = self._make_function(frame)
@@ -128,14 +149,18 @@ class Capture:
             self._blame_callers(frame, function)
         if "<locals>" in function.name:
             return
-        has_room = len(function.cases) < MAX_CASES and function.calls <= MAX_ATTEMPTS
-        elapsed = time.perf_counter() - self._started
-        if has_room and self._spent < 1.0 + SHARE * elapsed:
-            before = time.perf_counter()
+        matters = bool(function.reaches) or function.key in self._targets
+        room = MAX_CASES if matters else MAX_CASES_ELSEWHERE
+        share = SHARE if matters else SHARE / 3
+        has_room = len(function.cases) < room and function.calls <= MAX_ATTEMPTS
+        if has_room and self._spent < 1.0 + share * (_clock() - self._started):
+            before = _clock()
             self._describe(frame, function)
-            self._spent += time.perf_counter() - before
+            self._spent += _clock() - before
 
     def _blame_callers(self, frame: Any, function: Function) -> None:
+        if function.calls > MAX_BLAMES:
+            return
         above = frame.f_back
         while above is not None:
             caller = self._functions.get(above.f_code)
@@ -147,13 +172,12 @@ class Capture:
         arguments, keywords = _arguments(frame)
         receiver = self._made.get(id(arguments[0])) if arguments else None
         try:
-            described = describe([arguments, keywords])
+            described = self._describe_value([arguments, keywords])
         except NotDescribableError as error:
             if receiver is None or receiver[0]() is not arguments[0]:
-                function.skipped += 1
-                function.why_skipped = str(error)[:200]
-                return
-            described = self._with_recipe(function, receiver[1], arguments[1:], keywords)
+                described = self._with_holes(function, arguments, keywords, error)
+            else:
+                described = self._with_recipe(function, receiver[1], arguments[1:], keywords)
             if described is None:
                 return
         text = json.dumps(described)
@@ -162,12 +186,36 @@ class Capture:
         if function.name.endswith(".__init__") and arguments:
             self._remember(arguments, keywords)
 
+    def _describe_value(self, value: Any) -> Any:
+        """By value where that is possible, else with the names of what modules hold."""
+        try:
+            return describe(value)
+        except NotDescribableError:
+            return describe(value, names=self._names_of_objects)
+
+    def _with_holes(
+        self,
+        function: Function,
+        arguments: list[Any],
+        keywords: dict[str, Any],
+        error: NotDescribableError,
+    ) -> Any:
+        """What can be described of them, since the call may not look at the rest."""
+        try:
+            if function.key in self._targets:
+                return describe([arguments, keywords], names=self._names_of_objects, holes=True)
+        except NotDescribableError as another:
+            error = another
+        function.skipped += 1
+        function.why_skipped = str(error)[:200]
+        return None
+
     def _with_recipe(
         self, function: Function, recipe: Any, arguments: list[Any], keywords: dict[str, Any]
     ) -> Any:
         """The receiver as it was made, since it cannot be described as it is."""
         try:
-            rest, described = describe([arguments, keywords])
+            rest, described = self._describe_value([arguments, keywords])
         except NotDescribableError as error:
             function.skipped += 1
             function.why_skipped = str(error)[:200]
@@ -179,7 +227,7 @@ class Capture:
         made = arguments[0]
         try:
             kind = describe(type(made))
-            recipe = {"t": "made", "f": kind, "a": describe(arguments[1:])}
+            recipe = {"t": "made", "f": kind, "a": self._describe_value(arguments[1:])}
             self._made[id(made)] = (weakref.ref(made), recipe)
         except (NotDescribableError, TypeError):
             return

@@ -5,12 +5,14 @@ None, booleans, ints, floats, texts and lists stand for themselves. All else is 
     tuple, set, frozenset, iterator   "v": the items
     dict                              "v": pairs of key and value
     bytes, bytearray, int             "v": in hexadecimal (ints only when they are long)
-    global                            a class or function: "m" its module, "q" its qualified name
+    global                            what a module holds: "m" its name, "q" the qualified name
     module                            "v": its name
     enum                              "m", "q" as for its class, "v": the member's name
     made                              "f": what to call, "a": with what; then "s": its state,
                                       "l": items to append, "d": pairs to set (as in pickle)
     shared, ref                       "n": a number, "v": a value that "ref" means again
+    hole                              "v": the class of what cannot be described, which must not
+                                      be looked at
     opaque                            "v": its class, "r": how it shows itself; cannot be built
 """
 
@@ -24,9 +26,12 @@ import sys
 import types
 from typing import Any
 
+from apr_probe.holes import Hole, name_of
+
 MAX_NODES = 4000
 MAX_TEXT = 50_000
 MAX_ITEMS = 500
+TOO_LARGE = "too large"
 LONG_BITS = 1000
 _PLAIN = (bool, int, float, str, type(None))
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{5,}\b")
@@ -41,15 +46,23 @@ def normalise(text: str) -> str:
     return _ADDRESS.sub("0x...", text[:MAX_TEXT])
 
 
-def describe(value: Any, lenient: bool = False, nodes: int = MAX_NODES) -> Any:
+def describe(
+    value: Any,
+    lenient: bool = False,
+    nodes: int = MAX_NODES,
+    names: Names | None = None,
+    holes: bool = False,
+) -> Any:
     """The description of a value; when `lenient`, what cannot be rebuilt becomes opaque.
 
-    It has at most as many `nodes`; what goes beyond counts as what cannot be rebuilt.
+    It has at most as many `nodes`; what goes beyond counts as what cannot be rebuilt. Objects
+    that have one of the `names` are described by it. With `holes`, a part that cannot be rebuilt
+    becomes one, unless the whole is too large.
 
     Raises:
         NotDescribableError: when it cannot be rebuilt or is too large, and not `lenient`.
     """
-    describer = _Describer(lenient, nodes)
+    describer = _Describer(lenient, nodes, names, holes)
     try:
         return _unwrap(describer.describe(value), describer.repeated)
     except RecursionError:
@@ -64,8 +77,39 @@ def type_name(kind: type) -> str:
     return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
 
 
+class Names:
+    """Where modules hold objects that are neither classes nor functions, by identity."""
+
+    def __init__(self) -> None:
+        self._modules = 0
+        self._places: dict[int, tuple[str, str]] = {}
+
+    def find(self, value: Any) -> Any:
+        """The description of the object by its name; None when no module holds it."""
+        if len(sys.modules) != self._modules:
+            self._modules = len(sys.modules)
+            self._read()
+        place = self._places.get(id(value))
+        if place is None or getattr(sys.modules.get(place[0]), place[1], None) is not value:
+            return None
+        return {"t": "global", "m": place[0], "q": place[1]}
+
+    def _read(self) -> None:
+        # The module with the shortest name is the one from which others have it, by custom.
+        for name in sorted(sys.modules, key=lambda each: (-len(each), each)):
+            if name == "__main__" or name.startswith("apr_"):
+                continue
+            for key, value in list(getattr(sys.modules[name], "__dict__", {}).items()):
+                if hasattr(type(value), "__dict__") and not isinstance(value, type):
+                    self._places[id(value)] = name, key
+
+
 class _Describer:
-    def __init__(self, lenient: bool, nodes: int) -> None:
+    def __init__(
+        self, lenient: bool, nodes: int, names: Names | None = None, holes: bool = False
+    ) -> None:
+        self._names = names
+        self._holes = holes
         self.lenient = lenient
         self._limit = nodes
         self.repeated: set[int] = set()
@@ -76,13 +120,15 @@ class _Describer:
     def describe(self, value: Any) -> Any:
         self._nodes += 1
         if self._nodes > self._limit:
-            return self._give_up(value, "too large")
+            return self._give_up(value, TOO_LARGE)
         kind = type(value)
         if kind in _PLAIN:
             return self._plain(value)
+        if kind is Hole:
+            return {"t": "hole", "v": name_of(value)}
         if kind in (bytes, bytearray):
             if len(value) > MAX_TEXT:
-                return self._give_up(value, "too large")
+                return self._give_up(value, TOO_LARGE)
             return {"t": kind.__name__, "v": bytes(value).hex()}
         if kind in (tuple, frozenset):
             return self._items(kind, value)
@@ -97,7 +143,7 @@ class _Describer:
 
     def _plain(self, value: Any) -> Any:
         if type(value) is str and len(value) > MAX_TEXT:
-            return self._give_up(value, "too large")
+            return self._give_up(value, TOO_LARGE)
         if type(value) is int and value.bit_length() > LONG_BITS:
             return {"t": "int", "v": hex(value)}
         return value
@@ -129,6 +175,9 @@ class _Describer:
         return {"t": "shared", "n": number, "v": described}
 
     def _object(self, value: Any) -> Any:
+        named = self._names.find(value) if self._names is not None else None
+        if named is not None:
+            return named
         try:
             reduced = value.__reduce_ex__(4)
         except Exception as error:
@@ -151,6 +200,8 @@ class _Describer:
         return self._give_up(make, "no global name") if reference is None else reference
 
     def _give_up(self, value: Any, why: str) -> Any:
+        if self._holes and why != TOO_LARGE:
+            return {"t": "hole", "v": type_name(type(value))}
         if not self.lenient:
             raise NotDescribableError(f"{type_name(type(value))}: {why}")
         return {"t": "opaque", "v": type_name(type(value)), "r": _show(value)}
@@ -256,6 +307,12 @@ def _make_bytes(described: Any, shared: dict[int, Any], number: int | None) -> A
     return kept
 
 
+def _make_hole(described: Any, shared: dict[int, Any], number: int | None) -> Any:
+    made = Hole(described["v"])
+    _remember(made, shared, number)
+    return made
+
+
 def find_global(module: str, name: str) -> Any:
     """What `module` holds under a qualified name."""
     found = importlib.import_module(module)
@@ -294,6 +351,7 @@ _MAKERS: dict[str, Any] = {
     **dict.fromkeys(("tuple", "set", "frozenset", "iterator"), _make_items),
     **dict.fromkeys(("bytes", "bytearray"), _make_bytes),
     "dict": _make_dict,
+    "hole": _make_hole,
     "int": lambda described, shared, number: int(described["v"], 16),
     "global": lambda described, shared, number: find_global(described["m"], described["q"]),
     "module": lambda described, shared, number: importlib.import_module(described["v"]),

@@ -1,0 +1,200 @@
+"""`apr bench patchdiff`: how often predicted patches behave differently from the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from apr.cli import options as o
+from apr.cli.bench_options import OnlyOption
+from apr.cli.guard import BenchInterruptedError
+from apr.cli.output import Format, emit, emit_json, emit_rich, err_console
+from apr.cli.request import make_settings
+from apr.cli.text import count, one_line
+from apr.core.errors import BadInputError
+
+if TYPE_CHECKING:
+    from apr.bench.divergence import PatchComparison
+    from apr.cli.divergences import Conditions
+    from apr.datasets.swebench.instances import Instance, Prediction
+
+Question = tuple["Instance", "Prediction"]
+
+
+def patchdiff(
+    dataset: Annotated[
+        Path, typer.Option("--dataset", metavar="FILE", help="SWE-bench: JSON(L) or parquet.")
+    ],
+    predictions: Annotated[
+        Path, typer.Option("--predictions", metavar="FILE", help="Predictions of it: JSON(L).")
+    ],
+    repositories: Annotated[
+        Path,
+        typer.Option(
+            "--repositories",
+            metavar="DIR",
+            help="Clones of the repositories, named OWNER__NAME, OWNER/NAME or NAME.",
+        ),
+    ],
+    only: OnlyOption = None,
+    python: Annotated[
+        str | None,
+        typer.Option(
+            "--python",
+            metavar="FILE",
+            help="An interpreter that has all that the tests need (default: one is built).",
+        ),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option("--seconds", metavar="S", min=0.1, help="Look so long at each patch.")
+    ] = 60.0,
+    confirm: Annotated[
+        int, typer.Option("--confirm", metavar="N", min=1, help="Fresh sandboxes for each.")
+    ] = 5,
+    seed: o.SeedOption = 0,
+    sandbox: o.SandboxOption = o.Sandbox.AUTO,
+    memory: o.MemoryOption = 3072,
+    test_timeout: o.TestTimeoutOption = 60.0,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=1, help="Compare so many at once.")
+    ] = 1,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            metavar="DIR",
+            help="Keep records here, and report.html; the same command goes on where it stopped.",
+        ),
+    ] = None,
+    form: o.FormatOption = Format.TEXT,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Compare predicted patches of SWE-bench with the developers', by behaviour.
+
+    Give plausible patches only (those that a judge resolved): others differ anyway. Each
+    instance is checked out from a local clone and runs on Python 3.11 in an environment that is
+    built once; which versions do is known (see docs/adr/0012).
+    """
+    from apr.bench.divergence import ComparisonFile
+    from apr.cli.divergences import Conditions
+    from apr.datasets.swebench.local import Places, default_cache_dir
+    from validation.patchdiff.model import DiffSettings
+
+    questions = read_questions(dataset, predictions, only)
+    if not repositories.is_dir():
+        raise BadInputError(f"--repositories {repositories} is no folder")
+    how = DiffSettings(seconds=seconds, trace_s=2 * seconds, seed=seed, repeats=confirm)
+    settings = make_settings(
+        sandbox=sandbox.value, memory_mib=memory, jobs=None, test_timeout_s=test_timeout
+    )
+    conditions = Conditions(
+        Places(repositories.resolve(), default_cache_dir(), python), settings, how
+    )
+    path = None if output is None else output / "comparisons.jsonl"
+    file = ComparisonFile(path, asdict(how))
+    records = run_missing(questions, conditions, file, workers, quiet=quiet)
+    emit_comparisons(records, form, output)
+
+
+def read_questions(dataset: Path, predictions: Path, only: Sequence[str] | None) -> list[Question]:
+    """Each prediction with its instance, those of instances that were not asked for left out.
+
+    Raises:
+        BadInputError: when nothing is left, or a prediction's instance is not in the dataset.
+    """
+    from apr.datasets.swebench.instances import load_instances, load_predictions
+
+    given = [p for p in load_predictions(predictions) if not only or p.instance_id in only]
+    if not given:
+        raise BadInputError(f"{predictions} has no patch for what was asked")
+    instances = load_instances(dataset, {each.instance_id for each in given})
+    missing = sorted({each.instance_id for each in given} - set(instances))
+    if missing:
+        raise BadInputError(f"{dataset} lacks {', '.join(missing)}")
+    return [(instances[each.instance_id], each) for each in given]
+
+
+def run_missing(
+    questions: Sequence[Question],
+    conditions: Conditions,
+    file: Any,
+    workers: int,
+    *,
+    quiet: bool,
+) -> list[PatchComparison]:
+    """Answer what has no record yet; the records of all, in the order of the questions.
+
+    Raises:
+        BenchInterruptedError: when the user stops it; what was finished is kept.
+    """
+    from apr.cli.divergences import compare_prediction, digest_of
+
+    keys = [(i.instance_id, p.tool, digest_of(p)) for i, p in questions]
+    todo = {k: q for k, q in zip(keys, questions, strict=True) if not file.has_verdict(k)}
+    console = err_console()
+    pool = ThreadPoolExecutor(workers)
+    futures = [
+        pool.submit(compare_prediction, instance, prediction, conditions, lambda kind, data: None)
+        for instance, prediction in todo.values()
+    ]
+    try:
+        for future in futures:
+            record = future.result()
+            file.add(record)
+            if not quiet:
+                place = f"[{len(file.done)}/{len(set(keys))}]"
+                console.print(f"{place} {describe(record)}", soft_wrap=True)
+    except KeyboardInterrupt:
+        raise BenchInterruptedError(len(file.done), len(set(keys))) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [file.done[key] for key in dict.fromkeys(keys)]
+
+
+def describe(record: PatchComparison) -> str:
+    """One line about a comparison."""
+    kinds = f" ({', '.join(dict.fromkeys(record.kinds))})" if record.kinds else ""
+    name = one_line(f"{record.instance} {record.tool}")
+    return f"{name}: {record.verdict}{kinds}: {one_line(record.message)}"
+
+
+def emit_comparisons(records: Sequence[PatchComparison], form: Format, output: Path | None) -> None:
+    """The rates on stdout, and with `output` the page beside the records."""
+    from apr.bench.divergence import summarize
+    from apr.cli.divergence_page import render_page
+
+    if output is not None:
+        emit(render_page(records), output / "report.html")
+    rates = summarize(records)
+    if form is Format.JSON:
+        emit_json(
+            {
+                "total": rates.total,
+                "instances": rates.instances,
+                "verdicts": dict(rates.verdicts),
+                "kinds": dict(rates.kinds),
+                "divergent": rates.divergent,
+                "proven": rates.proven,
+                "comparisons": [asdict(record) for record in records],
+            }
+        )
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("instance", "tool", "verdict", "kind", "seconds"):
+        table.add_column(title, overflow="fold")
+    for each in records:
+        kinds = ", ".join(dict.fromkeys(each.kinds))
+        row = (each.instance, each.tool, each.verdict, kinds, f"{each.wall_s:.0f}")
+        table.add_row(*(Text(one_line(cell)) for cell in row))
+    told = ", ".join(f"{number} {name}" for name, number in sorted(rates.verdicts.items()))
+    patches = count(rates.total, "patch", "patches")
+    said = f"{patches} on {count(rates.instances, 'instance')}: {told}"
+    emit_rich(Group(table, Text(), Text(f"{said}; {rates.divergent:.1%} divergent")))

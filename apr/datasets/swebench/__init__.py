@@ -1,0 +1,1 @@
+"""SWE-bench: instances, published predictions, and subjects made of local clones."""
