@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from apr import __version__
-from apr.cli import bench, diff, doctor, fix, localize, runs, sandbox, serve, tree, validate
+from apr.cli import bench, diff, doctor, fix, localize, runs, sandbox, serve, tree, validate, worker
 from apr.cli.guard import complain, guarded
 
 REPAIR, LOOK, MACHINE, BENCHMARKS = "Repair", "Look", "Machine", "Benchmarks"
@@ -72,6 +72,7 @@ app = typer.Typer(
 COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("fix", REPAIR, fix.fix),
     ("resume", REPAIR, runs.resume),
+    ("cancel", REPAIR, runs.cancel),
     ("localize", REPAIR, localize.localize),
     ("validate", REPAIR, validate.validate),
     ("diff", REPAIR, diff.diff),
@@ -80,6 +81,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("tree", LOOK, tree.tree),
     ("doctor", MACHINE, doctor.doctor),
     ("serve", MACHINE, serve.serve),
+    ("worker", MACHINE, worker.worker),
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -12,7 +12,7 @@ from apr.core.location import SuspiciousLocation
 from apr.core.oracle import Oracle
 from apr.core.patch import Patch
 from apr.core.report import Baseline, TestResult, ValidationReport
-from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Usage
+from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Submission, Totals, Usage
 from apr.core.tree import SearchNode, SearchTree
 
 
@@ -225,8 +225,43 @@ class OracleStore(Protocol):
         ...
 
 
-class RunStore(OutcomeStore, OracleStore, Protocol):
+class SubmissionStore(Protocol):
+    """Knows which runs are in the queue's care, whatever becomes of the broker."""
+
+    def submit(self, run_id: str, priority: int = 0) -> None:
+        """Hand the run to the queue: it is QUEUED, whatever it was."""
+        ...
+
+    def withdraw(self, run_id: str) -> None:
+        """Take the run out of the queue's care; its status stays."""
+        ...
+
+    def submission(self, run_id: str) -> Submission | None:
+        """None when the run is not in the queue's care."""
+        ...
+
+    def reclaim(self) -> Sequence[Submission]:
+        """Make those runs QUEUED whose owner let the lease run out, and return them.
+
+        Of several callers at once, one is told of each.
+        """
+        ...
+
+    def waiting(self) -> Sequence[Submission]:
+        """The submitted runs that are QUEUED, the most urgent and then the oldest first."""
+        ...
+
+
+class RunStore(OutcomeStore, OracleStore, SubmissionStore, Protocol):
     """Keeps runs, nodes, reports and events. Every method is one transaction."""
+
+    def fenced(self, owner: str) -> RunStore:
+        """This store, as the owner of a run is to see it.
+
+        Whatever it writes about a run, it raises LeaseLostError instead when the run is no longer
+        the owner's, even if that happens in the very moment of writing.
+        """
+        ...
 
     def create_run(self, run: RepairRun) -> None: ...
 
@@ -235,6 +270,8 @@ class RunStore(OutcomeStore, OracleStore, Protocol):
         ...
 
     def list_runs(self, *, limit: int = 50, offset: int = 0) -> Sequence[RepairRun]: ...
+
+    def totals(self) -> Totals: ...
 
     def claim(self, run_id: str, owner: str, ttl_s: float) -> bool:
         """Become the one searcher of the run until `ttl_s` from now; False if someone else is."""
@@ -247,6 +284,12 @@ class RunStore(OutcomeStore, OracleStore, Protocol):
     def release(self, run_id: str, owner: str) -> None: ...
 
     def set_status(self, run_id: str, status: RunStatus, message: str = "") -> None: ...
+
+    def change_status(
+        self, run_id: str, before: Collection[RunStatus], status: RunStatus, message: str = ""
+    ) -> bool:
+        """Set the status if it is one of `before`; False if it was not."""
+        ...
 
     def save_usage(self, run_id: str, usage: Usage) -> None: ...
 
@@ -272,6 +315,19 @@ class RunStore(OutcomeStore, OracleStore, Protocol):
 
 
 class JobQueue(Protocol):
-    """Carries a run's id to whoever executes it, and nothing else."""
+    """Carries a run's id to whoever executes it, and nothing else.
 
-    def submit(self, run_id: str) -> None: ...
+    An id may come twice, or never: the store knows better, and whoever executes asks it.
+    """
+
+    def submit(self, submission: Submission) -> None:
+        """Raises QueueUnavailableError when the queue cannot be reached."""
+        ...
+
+    def depth(self) -> int:
+        """How many ids nobody has taken yet.
+
+        Raises:
+            QueueUnavailableError: when the queue cannot be reached.
+        """
+        ...
