@@ -49,7 +49,7 @@ def bootstrap(settings: AppSettings | None = None, *, is_patient: bool = False) 
     store, replies = SqlRunStore(engine), SqlReplyStore(engine)
     if is_patient:
         store, replies = patient(store), patient(replies)
-    return Service(store, partial(open_proposer, replies))
+    return Service(store, partial(open_proposer, replies), lease_s=settings.lease_s)
 
 
 @contextmanager

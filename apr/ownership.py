@@ -45,20 +45,26 @@ class Ownership:
 
 @contextmanager
 def owning(
-    store: RunStore, run_id: str, *, patience_s: float, hand_back: HandBack = keep
+    store: RunStore,
+    run_id: str,
+    lease_s: float = LEASE_S,
+    *,
+    patience_s: float = 0.0,
+    hand_back: HandBack = keep,
 ) -> Iterator[Ownership]:
     """Own the run within the block, at the end of which its sandboxes' processes are gone.
 
-    `patience_s`: how long to wait for another owner's lease to run out.
+    `lease_s`: how long we may be silent. `patience_s`: how long to wait for another owner's
+    lease to run out.
 
     Raises:
         RunElsewhereError: when another process owns the run.
     """
     owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    _claim(store, run_id, owner, patience_s)
+    _claim(store, run_id, owner, lease_s, patience_s)
     switch = Switch()
     ended = threading.Event()
-    watch = _Watch(store, run_id, owner, switch, hand_back)
+    watch = _Watch(store, run_id, owner, lease_s, switch, hand_back)
     thread = threading.Thread(target=watch.run, args=(ended,), name="watch", daemon=True)
     thread.start()
     try:
@@ -70,9 +76,9 @@ def owning(
             store.release(run_id, owner)
 
 
-def _claim(store: RunStore, run_id: str, owner: str, patience_s: float) -> None:
+def _claim(store: RunStore, run_id: str, owner: str, lease_s: float, patience_s: float) -> None:
     deadline = time.monotonic() + patience_s
-    while not store.claim(run_id, owner, LEASE_S):
+    while not store.claim(run_id, owner, lease_s):
         if time.monotonic() >= deadline:
             raise RunElsewhereError(f"run {run_id} is being executed by another process")
         time.sleep(0.5)
@@ -82,14 +88,21 @@ class _Watch:
     """Renews the lease, and turns the switch off when the run is not to go on here."""
 
     def __init__(
-        self, store: RunStore, run_id: str, owner: str, switch: Switch, hand_back: HandBack
+        self,
+        store: RunStore,
+        run_id: str,
+        owner: str,
+        lease_s: float,
+        switch: Switch,
+        hand_back: HandBack,
     ) -> None:
         self._store = store
         self._run_id = run_id
         self._owner = owner
+        self._lease_s = lease_s
         self._switch = switch
         self._hand_back = hand_back
-        self._renew_at = time.monotonic() + LEASE_S / 3
+        self._renew_at = time.monotonic() + self._lease_s / 3
 
     def run(self, ended: threading.Event) -> None:
         """Look at everything twice a second, until the block ends or the switch is off.
@@ -109,8 +122,8 @@ class _Watch:
             return
         try:
             if time.monotonic() >= self._renew_at:
-                self._store.renew(self._run_id, self._owner, LEASE_S)
-                self._renew_at = time.monotonic() + LEASE_S / 3
+                self._store.renew(self._run_id, self._owner, self._lease_s)
+                self._renew_at = time.monotonic() + self._lease_s / 3
         except LeaseLostError as error:
             self._switch.turn_off(error)
             return

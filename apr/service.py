@@ -78,10 +78,12 @@ class Service:
         store: RunStore,
         open_proposer: OpenProposer,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        lease_s: float = LEASE_S,
     ) -> None:
         self.store = store
         self._open_proposer = open_proposer
         self._clock = clock
+        self._lease_s = lease_s
 
     def submit_run(self, bug: Bug, settings: RunSettings, budget: Budget, seed: int) -> RepairRun:
         """Save a run as QUEUED."""
@@ -125,7 +127,8 @@ class Service:
             KeyboardInterrupt: after the run was saved as INTERRUPTED.
         """
         run = self.store.get_run(run_id)
-        with owning(self.store, run.id, patience_s=LEASE_S + 1) as own:
+        patience_s = self._lease_s + 1
+        with owning(self.store, run.id, self._lease_s, patience_s=patience_s) as own:
             own.store.set_status(run.id, RunStatus.RUNNING)
             return self._execute_owned(run.id, own, _Recorder(own.store, run.id, listener))
 
@@ -142,7 +145,7 @@ class Service:
             RunElsewhereError: when the run is executed by someone else, or has ended.
             RunHandedBackError: when `hand_back` wants it, or see above; the run is QUEUED then.
         """
-        with owning(self.store, run_id, patience_s=0, hand_back=hand_back) as own:
+        with owning(self.store, run_id, self._lease_s, hand_back=hand_back) as own:
             # Whoever owned a run that is RUNNING has let the lease run out.
             waiting = (RunStatus.QUEUED, RunStatus.RUNNING)
             if not own.store.change_status(run_id, waiting, RunStatus.RUNNING):

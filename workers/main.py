@@ -53,7 +53,10 @@ def run_worker(settings: AppSettings, options: WorkerOptions) -> None:
         if options.health_port is None
         else serving_health(options.health_port, store, queue, draining)
     )
-    with health, _reaping(Reaper(store, queue), wanted=RUNS in options.queues):
+    with (
+        health,
+        _reaping(Reaper(store, queue, settings.lease_s / 3), wanted=RUNS in options.queues),
+    ):
         _work(app, options)
 
 

@@ -13,21 +13,21 @@ from apr.core.errors import AprError
 from apr.core.ports import JobQueue, SubmissionStore
 from apr.core.run import Submission
 
-REAP_EVERY_S = 5.0
 log = logging.getLogger("apr.reaper")
 
 
 class Reaper:
     """Looks at the store and the queue now and then; any number of them may do so at once."""
 
-    def __init__(self, store: SubmissionStore, queue: JobQueue) -> None:
+    def __init__(self, store: SubmissionStore, queue: JobQueue, every_s: float) -> None:
         self._store = store
         self._queue = queue
+        self._every_s = every_s
         self._missing: frozenset[Submission] = frozenset()
 
     def run(self, stop: threading.Event) -> None:
         """Look every few seconds until told to stop; what cannot be reached is tried again."""
-        while not stop.wait(REAP_EVERY_S):
+        while not stop.wait(self._every_s):
             try:
                 self.look()
             except AprError as error:
