@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from apr.candidates import sort_by_behaviour
@@ -32,22 +33,24 @@ from apr.core.errors import (
 from apr.core.location import SuspiciousLocation
 from apr.core.oracle import Oracle
 from apr.core.patch import Patch
-from apr.core.ports import JobQueue, RunStore
+from apr.core.ports import JobQueue, RunStore, ValidationBoard
 from apr.core.report import Baseline, ValidationReport
 from apr.core.run import Budget, RepairRun, RunStatus, Submission, Usage
 from apr.core.tree import NOTHING, SearchTree
+from apr.helping import ORACLE
 from apr.oracles import find_oracle, keep_oracle, oracle_key
 from apr.ownership import LEASE_S, HandBack, Ownership, keep, owning
 from apr.repair import Known, Notify, OpenProposer, Repair, judge_diffs, repair
 from apr.search.loop import SearchStep, StopReason
 from apr.settings import RunSettings
+from apr.sharing import SharedValidator
 from apr.storage.behaviour import decode_behaviour, encode_behaviour
 from apr.storage.oracle import decode_oracle, encode_oracle
 from apr.subject import PreparedSubject, prepare_subject
 from validation.patchdiff.model import DiffReport, DiffSettings
+from validation.validator import GatedValidator, StagedValidator
 from validation.workspace import SourceTree
 
-ORACLE = "oracle"
 BEHAVIOUR = "behaviour"
 SEARCH_EVENT_S = 1.0
 ProgressListener = Notify
@@ -133,12 +136,17 @@ class Service:
             return self._execute_owned(run.id, own, _Recorder(own.store, run.id, listener))
 
     def execute_submitted(
-        self, run_id: str, hand_back: HandBack = keep, *, may_repeat: bool = False
+        self,
+        run_id: str,
+        hand_back: HandBack = keep,
+        *,
+        may_repeat: bool = False,
+        board: ValidationBoard | None = None,
     ) -> RepairRun:
         """Execute a run that came from the queue, unless that is another's business.
 
         `may_repeat`: what this machine's state of the moment breaks, a full disk say, hands the
-        run back instead of failing it.
+        run back instead of failing it. `board`: where helpers may take patches to judge.
 
         Raises:
             AprError: when the run cannot be executed; it is then FAILED, and says why.
@@ -151,14 +159,20 @@ class Service:
             if not own.store.change_status(run_id, waiting, RunStatus.RUNNING):
                 raise RunElsewhereError(f"run {run_id} does not wait to be executed")
             notify = _Recorder(own.store, run_id, None, searches_every_s=SEARCH_EVENT_S)
-            return self._execute_owned(run_id, own, notify, may_repeat=may_repeat)
+            return self._execute_owned(run_id, own, notify, board, may_repeat=may_repeat)
 
     def _execute_owned(
-        self, run_id: str, own: Ownership, notify: _Recorder, *, may_repeat: bool = False
+        self,
+        run_id: str,
+        own: Ownership,
+        notify: _Recorder,
+        board: ValidationBoard | None = None,
+        *,
+        may_repeat: bool = False,
     ) -> RepairRun:
         run, store = own.store.get_run(run_id), own.store  # as the former owner left it
         try:
-            result = self._execute(run, own, notify)
+            result = self._execute(run, own, notify, board)
         except (KeyboardInterrupt, SystemExit):
             store.set_status(run.id, RunStatus.INTERRUPTED, "stopped by the user")
             raise
@@ -185,7 +199,9 @@ class Service:
         )
         return store.get_run(run.id)
 
-    def _execute(self, run: RepairRun, own: Ownership, notify: Notify) -> Repair:
+    def _execute(
+        self, run: RepairRun, own: Ownership, notify: Notify, board: ValidationBoard | None
+    ) -> Repair:
         settings, store = RunSettings.model_validate(run.settings), own.store
         notify("phase", {"name": "copy"})
         with prepare_subject(run.bug, settings, own.switch) as subject:
@@ -206,6 +222,7 @@ class Service:
                 store,
                 lambda measured: self._complete_oracle(run, subject, settings, store, measured),
                 lambda usage: _spend(own, run.id, usage),
+                partial(_shared, board, run.id, settings.jobs),
             )
             behaviour = sort_by_behaviour(result, subject, settings, run.seed, notify)
             own.switch.check()
@@ -362,6 +379,12 @@ def _failure(error: Exception) -> dict[str, Any]:
     if isinstance(error, AprError):
         return {"message": str(error), "exit_code": int(error.exit_code)}
     return {"message": f"internal error: {error}", "exit_code": int(ExitCode.ENVIRONMENT)}
+
+
+def _shared(
+    board: ValidationBoard | None, run_id: str, jobs: int, validator: StagedValidator
+) -> GatedValidator:
+    return validator if board is None else SharedValidator(validator, board, run_id, jobs)
 
 
 def _spend(own: Ownership, run_id: str, usage: Usage) -> None:

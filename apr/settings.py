@@ -52,6 +52,9 @@ class AppSettings(BaseSettings):
     slice_s: float = Field(default=120.0, gt=0)
     """Seconds that a worker gives to one run while others wait."""
 
+    help_s: float = Field(default=20.0, gt=0)
+    """Seconds for which a worker helps the searcher of one run while others ask for help."""
+
     lease_s: float = Field(default=15.0, ge=1)
     """Seconds after which a run whose owner fell silent may be taken over."""
 

@@ -134,7 +134,7 @@ def outcome(service: Service, run_id: str) -> Outcome:
         "nodes": [
             (
                 node.id,
-                None if node.parent is None else node.parent.id,
+                node.parent,
                 node.patch.digest,
                 node.visits,
                 round(node.total_value, 9),

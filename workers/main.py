@@ -43,10 +43,12 @@ def run_worker(settings: AppSettings, options: WorkerOptions) -> None:
     app = make_app(settings)
     queue = CeleryQueue(app)
     draining = Draining()
-    register(app, Executor(settings, queue, draining))
+    executor = Executor(settings, queue, draining)
+    register(app, executor)
     log_as_json(options.log_level)
     store = bootstrap(settings).store
     signals.setup_logging.connect(_keep_logging, weak=False)
+    signals.worker_process_shutdown.connect(lambda **_: executor.close(), weak=False)
     signals.worker_shutting_down.connect(lambda **_: draining.begin(), weak=False)
     health = (
         nullcontext()

@@ -7,9 +7,12 @@ from kombu.exceptions import ChannelError, OperationalError
 
 from apr.core.errors import QueueUnavailableError
 from apr.core.run import Submission
-from workers.app import RUNS, URGENCIES, is_redis
+from workers.app import RUNS, URGENCIES, VALIDATION, is_redis
 
 EXECUTE_RUN = "apr.execute_run"
+HELP_VALIDATE = "apr.help_validate"
+MAX_CALLS = 32
+"""Calls for helpers that may wait; searchers do not depend on them."""
 _RETRY = {"max_retries": 2, "interval_start": 0.2, "interval_step": 0.5, "interval_max": 1.0}
 
 
@@ -22,6 +25,11 @@ class CeleryQueue:
     def submit(self, submission: Submission) -> None:
         """See `JobQueue.submit`."""
         self._send(EXECUTE_RUN, RUNS, submission.run_id, submission.priority)
+
+    def call_helper(self, run_id: str) -> None:
+        """Ask for someone to help the searcher of a run, unless too many calls are unanswered."""
+        if self.depth(VALIDATION) < MAX_CALLS:
+            self._send(HELP_VALIDATE, VALIDATION, run_id, 0)
 
     def _send(self, task: str, queue: str, run_id: str, priority: int) -> None:
         lowest_first = is_redis(self._app.conf.broker_url)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 
 from celery import Celery
 
 from apr.bootstrap import bootstrap
-from apr.core.errors import AprError, RunElsewhereError, RunHandedBackError
+from apr.core.errors import AprError, QueueUnavailableError, RunElsewhereError, RunHandedBackError
+from apr.helping import Helper
 from apr.service import Service
 from apr.settings import AppSettings
+from workers.app import VALIDATION, is_redis
+from workers.board import RedisBoard
 from workers.drain import Draining, Turn
 from workers.logs import about_run
-from workers.queue import EXECUTE_RUN, CeleryQueue
+from workers.queue import EXECUTE_RUN, HELP_VALIDATE, CeleryQueue
 
 AGAIN_AFTER_S = 10
 MAX_REPEATS = 30
@@ -35,6 +40,51 @@ class Executor:
         """Opened by the first task, so after the fork."""
         return bootstrap(self._settings, is_patient=True)
 
+    @cached_property
+    def board(self) -> RedisBoard | None:
+        """Where searchers and helpers meet; None on a broker that is no Redis."""
+        url = self._settings.broker_url
+        if url is None or not is_redis(url.get_secret_value()):
+            return None
+        return RedisBoard(url.get_secret_value(), self._call_helper)
+
+    def _call_helper(self, run_id: str) -> None:
+        with suppress(QueueUnavailableError):
+            self._queue.call_helper(run_id)
+
+    @cached_property
+    def helper(self) -> Helper:
+        """Keeps validators warm from task to task."""
+        assert self.board is not None
+        return Helper(self.service.store, self.board)
+
+    def help_validate(self, run_id: str) -> None:
+        """Judge patches for the searcher of a run, for a while."""
+        if self.board is None:
+            return
+        until = time.monotonic() + self._settings.help_s
+
+        def hand_back() -> str | None:
+            if self._draining:
+                return "its worker is stopping"
+            if time.monotonic() >= until and self._queue.depth(VALIDATION):
+                return "others need help too"
+            return None
+
+        with about_run(run_id):
+            try:
+                log.info("helped with %d patches", self.helper.help(run_id, hand_back))
+            except RunHandedBackError as error:
+                log.info("helps no longer: %s", error)
+                self._call_helper(run_id)
+            except AprError as error:
+                log.warning("cannot help: %s", error)
+
+    def close(self) -> None:
+        """End what is kept warm."""
+        if "helper" in self.__dict__:
+            self.helper.__exit__()
+
     def execute_run(self, run_id: str, repeats: int, repeat: Callable[[], object]) -> None:
         """Execute a run; `repeat` sends the message again, a little later, for what may pass."""
         submission = self.service.store.submission(run_id)
@@ -46,7 +96,9 @@ class Executor:
             log.info("begins")
             try:
                 may_repeat = repeats < MAX_REPEATS
-                run = self.service.execute_submitted(run_id, turn, may_repeat=may_repeat)
+                run = self.service.execute_submitted(
+                    run_id, turn, may_repeat=may_repeat, board=self.board
+                )
                 log.info("ended: %s (%s)", run.status.value, run.message)
             except RunElsewhereError as error:
                 log.info("not executed here: %s", error)
@@ -69,3 +121,7 @@ def register(app: Celery, executor: Executor) -> None:
             request.retries,
             lambda: retry(countdown=AGAIN_AFTER_S, throw=False),
         )
+
+    @app.task(name=HELP_VALIDATE)
+    def help_validate(run_id: str) -> None:
+        executor.help_validate(run_id)

@@ -62,6 +62,10 @@ class QueueUnavailableError(EnvironmentUnusableError):
     """The broker of the queue cannot be reached."""
 
 
+class BoardUnavailableError(EnvironmentUnusableError):
+    """Where searchers and helpers meet cannot be reached."""
+
+
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
 
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from apr.core.bug import Bug
+from apr.core.bug import Bug, TestId
 from apr.core.location import SuspiciousLocation
 from apr.core.oracle import Oracle
 from apr.core.patch import Patch
@@ -312,6 +312,50 @@ class RunStore(OutcomeStore, OracleStore, SubmissionStore, Protocol):
     def append_event(self, run_id: str, kind: str, data: Mapping[str, Any]) -> RunEvent: ...
 
     def events(self, run_id: str, after: int = 0) -> Iterator[RunEvent]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BoardItem:
+    """A patch that a searcher wants judged: number `index` of its `batch`.
+
+    `learned` is what the searcher's validator has made of earlier verdicts: how many patches each
+    test has found out. A helper that adopts it runs the tests in the same order.
+    """
+
+    batch: str
+    index: int
+    patch: Patch
+    learned: Mapping[TestId, int]
+
+
+@dataclass(frozen=True, slots=True)
+class BoardResult:
+    """What became of an item."""
+
+    batch: str
+    index: int
+    report: ValidationReport
+
+
+class ValidationBoard(Protocol):
+    """Where a searcher lays out patches and helpers take them; it may lose anything at any time.
+
+    Every method raises BoardUnavailableError when it cannot be reached.
+    """
+
+    def lay_out(self, run_id: str, items: Sequence[BoardItem]) -> None:
+        """Replace whatever lies there of the run, and have helpers called."""
+        ...
+
+    def take(self, run_id: str, count: int, wait_s: float = 0.0) -> Sequence[BoardItem]:
+        """At most `count` items, which nobody else gets; wait for the first one if need be."""
+        ...
+
+    def hand_in(self, run_id: str, result: BoardResult) -> None: ...
+
+    def results(self, run_id: str, wait_s: float = 0.0) -> Sequence[BoardResult]:
+        """The results handed in since the last call; wait for one if need be."""
+        ...
 
 
 class JobQueue(Protocol):
