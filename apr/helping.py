@@ -31,7 +31,7 @@ from validation.validator import StagedValidator
 
 ORACLE = "oracle"
 IDLE_S = 3.0
-"""So long a helper waits for the next patches before it is free for other runs."""
+"""So long a helper that got some waits for the next patches before it is free for others."""
 WAIT_S = 0.5
 
 
@@ -93,7 +93,7 @@ class Helper:
 
     def _items(self, run_id: str, hand_back: HandBack) -> Iterator[BoardItem]:
         """The items laid out, as they come."""
-        idle_until = time.monotonic() + IDLE_S
+        idle_until = time.monotonic() + WAIT_S
         while time.monotonic() < idle_until:
             reason = hand_back()
             if reason is not None:

@@ -3,7 +3,7 @@
     python benchmarks/chaos.py [--seconds 1800] [--seed N] [--workers 3] [--output FILE]
 
 Starts PostgreSQL (with fsync), Redis (append-only) behind a proxy, and `apr worker` processes, one
-of them with a clock of its own (libfaketime) and all of them with a small disk for their copies
+of them with a clock of its own and all of them with a small disk for their copies
 (as root: a tmpfs in a mount namespace of its own). Runs of the fixture bugs are submitted all the
 time, with nothing reused from earlier ones, while faults are drawn at random. In the end every run
 must have the status, tree, verdicts and patches of the same run executed undisturbed, its events

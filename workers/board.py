@@ -30,8 +30,8 @@ class RedisBoard:
     For each run there are a list of patches, a list of results, and the helpers that asked last.
     """
 
-    def __init__(self, url: str, call: Callable[[str], None]) -> None:
-        """`call` asks for a helper of a run; it is called now and then while patches lie there."""
+    def __init__(self, url: str, call: Callable[[str, int], None]) -> None:
+        """`call` asks for so many helpers of a run, now and then while patches lie there."""
         self._redis = redis.Redis.from_url(
             url, socket_timeout=5, socket_connect_timeout=2, health_check_interval=15
         )
@@ -54,8 +54,9 @@ class RedisBoard:
         now = time.monotonic()
         if now >= self._call_at.get(run_id, 0.0):
             self._call_at = {run_id: now + CALL_EVERY_S}  # a process searches one run at a time
-            for _ in range(min(MAX_HELPERS, len(items) - 1) - self._helpers(run_id)):
-                self._call(run_id)
+            wanted = min(MAX_HELPERS, len(items) - 1) - self._helpers(run_id)
+            if wanted > 0:
+                self._call(run_id, wanted)
 
     def take(self, run_id: str, count: int, wait_s: float = 0.0) -> Sequence[BoardItem]:
         """See `ValidationBoard.take`."""

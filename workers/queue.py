@@ -11,8 +11,6 @@ from workers.app import RUNS, URGENCIES, VALIDATION, is_redis
 
 EXECUTE_RUN = "apr.execute_run"
 HELP_VALIDATE = "apr.help_validate"
-MAX_CALLS = 32
-"""Calls for helpers that may wait; searchers do not depend on them."""
 _RETRY = {"max_retries": 2, "interval_start": 0.2, "interval_step": 0.5, "interval_max": 1.0}
 
 
@@ -26,9 +24,9 @@ class CeleryQueue:
         """See `JobQueue.submit`."""
         self._send(EXECUTE_RUN, RUNS, submission.run_id, submission.priority)
 
-    def call_helper(self, run_id: str) -> None:
-        """Ask for someone to help the searcher of a run, unless too many calls are unanswered."""
-        if self.depth(VALIDATION) < MAX_CALLS:
+    def call_helpers(self, run_id: str, count: int) -> None:
+        """Ask for helpers of a run's searcher; with the calls unanswered there are so many."""
+        for _ in range(count - self.depth(VALIDATION)):
             self._send(HELP_VALIDATE, VALIDATION, run_id, 0)
 
     def _send(self, task: str, queue: str, run_id: str, priority: int) -> None:

@@ -46,11 +46,11 @@ class Executor:
         url = self._settings.broker_url
         if url is None or not is_redis(url.get_secret_value()):
             return None
-        return RedisBoard(url.get_secret_value(), self._call_helper)
+        return RedisBoard(url.get_secret_value(), self._call_helpers)
 
-    def _call_helper(self, run_id: str) -> None:
+    def _call_helpers(self, run_id: str, count: int = 1) -> None:
         with suppress(QueueUnavailableError):
-            self._queue.call_helper(run_id)
+            self._queue.call_helpers(run_id, count)
 
     @cached_property
     def helper(self) -> Helper:
@@ -76,7 +76,7 @@ class Executor:
                 log.info("helped with %d patches", self.helper.help(run_id, hand_back))
             except RunHandedBackError as error:
                 log.info("helps no longer: %s", error)
-                self._call_helper(run_id)
+                self._call_helpers(run_id)
             except AprError as error:
                 log.warning("cannot help: %s", error)
 
