@@ -35,7 +35,7 @@ from apr.core.oracle import Oracle
 from apr.core.patch import Patch
 from apr.core.ports import JobQueue, RunStore, ValidationBoard
 from apr.core.report import Baseline, ValidationReport
-from apr.core.run import Budget, RepairRun, RunStatus, Submission, Usage
+from apr.core.run import Budget, Garbage, RepairRun, RunStatus, Submission, Usage
 from apr.core.tree import NOTHING, SearchTree
 from apr.helping import ORACLE
 from apr.oracles import find_oracle, keep_oracle, oracle_key
@@ -335,6 +335,10 @@ class Service:
     def list_runs(self, *, limit: int = 50, offset: int = 0) -> Sequence[RepairRun]:
         """Newest first."""
         return self.store.list_runs(limit=limit, offset=offset)
+
+    def delete_runs(self, ended_before: datetime, *, only_count: bool = False) -> Garbage:
+        """See `RunStore.delete_runs`."""
+        return self.store.delete_runs(ended_before, only_count=only_count)
 
     def tree(self, run_id: str) -> SearchTree:
         """The whole search tree of a run."""

@@ -15,7 +15,20 @@ import typer
 from typer.core import TyperGroup
 
 from apr import __version__
-from apr.cli import bench, diff, doctor, fix, localize, runs, sandbox, serve, tree, validate, worker
+from apr.cli import (
+    bench,
+    diff,
+    doctor,
+    fix,
+    gc,
+    localize,
+    runs,
+    sandbox,
+    serve,
+    tree,
+    validate,
+    worker,
+)
 from apr.cli.guard import complain, guarded
 
 REPAIR, LOOK, MACHINE, BENCHMARKS = "Repair", "Look", "Machine", "Benchmarks"
@@ -80,6 +93,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("show", LOOK, runs.show),
     ("tree", LOOK, tree.tree),
     ("doctor", MACHINE, doctor.doctor),
+    ("gc", MACHINE, gc.gc),
     ("serve", MACHINE, serve.serve),
     ("worker", MACHINE, worker.worker),
 )

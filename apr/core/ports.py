@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from apr.core.bug import Bug, TestId
@@ -12,7 +13,16 @@ from apr.core.location import SuspiciousLocation
 from apr.core.oracle import Oracle
 from apr.core.patch import Patch
 from apr.core.report import Baseline, TestResult, ValidationReport
-from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Submission, Totals, Usage
+from apr.core.run import (
+    Garbage,
+    RankedPatch,
+    RepairRun,
+    RunEvent,
+    RunStatus,
+    Submission,
+    Totals,
+    Usage,
+)
 from apr.core.tree import SearchNode, SearchTree
 
 
@@ -308,6 +318,13 @@ class RunStore(OutcomeStore, OracleStore, SubmissionStore, Protocol):
     def save_artifact(self, run_id: str, name: str, content: bytes) -> None: ...
 
     def load_artifact(self, run_id: str, name: str) -> bytes | None: ...
+
+    def delete_runs(self, ended_before: datetime, *, only_count: bool = False) -> Garbage:
+        """Delete, or only count, the runs that ended before then, and what no other run has.
+
+        What is kept for later runs (verdicts, oracles, replies) is bounded by itself.
+        """
+        ...
 
     def append_event(self, run_id: str, kind: str, data: Mapping[str, Any]) -> RunEvent: ...
 

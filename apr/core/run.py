@@ -69,6 +69,15 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class Garbage:
+    """What is, or would be, deleted: runs, and the contents of their files, of `size` bytes."""
+
+    runs: int
+    blobs: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunEvent:
     """One ordered fact about a run. `kind` is a dotted name, `data` is JSON."""
 

@@ -12,7 +12,16 @@ from typing import Any
 
 from apr.core.oracle import Oracle
 from apr.core.report import ValidationReport
-from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Submission, Totals, Usage
+from apr.core.run import (
+    Garbage,
+    RankedPatch,
+    RepairRun,
+    RunEvent,
+    RunStatus,
+    Submission,
+    Totals,
+    Usage,
+)
 from apr.core.tree import SearchNode, SearchTree
 from apr.storage import codec, rules
 from apr.storage.linking import build_tree
@@ -247,6 +256,21 @@ class InMemoryRunStore:
         with self._lock:
             known = self._record(run_id).events
             return iter([_copied(event) for event in known if event.sequence > after])
+
+    def delete_runs(self, ended_before: datetime, *, only_count: bool = False) -> Garbage:
+        """See `RunStore.delete_runs`."""
+        with self._lock:
+            ends = {run_id: record.run.finished_at for run_id, record in self._records.items()}
+            old = {run_id for run_id, end in ends.items() if end is not None and end < ended_before}
+            kept = self._blobs(set(self._records) - old)
+            gone = self._blobs(old) - kept
+            if not only_count:
+                for run_id in old:
+                    del self._records[run_id]
+        return Garbage(len(old), len(gone), sum(map(len, gone)))
+
+    def _blobs(self, run_ids: Collection[str]) -> set[bytes]:
+        return {blob for run_id in run_ids for blob in self._records[run_id].artifacts.values()}
 
     def _mine(self, run_id: str) -> _Record:
         """The record, to write to it."""

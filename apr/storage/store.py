@@ -14,7 +14,16 @@ from sqlalchemy import insert as plain_insert
 
 from apr.core.oracle import Oracle
 from apr.core.report import ValidationReport
-from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Submission, Totals, Usage
+from apr.core.run import (
+    Garbage,
+    RankedPatch,
+    RepairRun,
+    RunEvent,
+    RunStatus,
+    Submission,
+    Totals,
+    Usage,
+)
 from apr.core.tree import SearchNode, SearchTree
 from apr.storage import codec, kept, rows, rules
 from apr.storage.engine import reading, writing
@@ -105,7 +114,7 @@ class SqlRunStore:
         spent = (run.candidates, run.validations, run.seconds, run.cost_usd, run.tokens, run.calls)
         by_status = select(run.status, func.count()).group_by(run.status)
         with reading(self._engine) as connection:
-            runs = {RunStatus(status): n for status, n in connection.execute(by_status).tuples()}
+            runs = {RunStatus(row[0]): row[1] for row in connection.execute(by_status)}
             sums = connection.execute(select(*(func.sum(column) for column in spent))).one()
         counted, validations, seconds, cost_usd, tokens, calls = (value or 0 for value in sums)
         usage = Usage(
@@ -161,6 +170,7 @@ class SqlRunStore:
             .values(self._status_values(status, message))
         )
         with writing(self._engine) as connection:
+            _require_run(connection, run_id)
             self._require_mine(connection, run_id)
             return connection.execute(statement).rowcount == 1
 
@@ -364,6 +374,22 @@ class SqlRunStore:
         with reading(self._engine) as connection:
             _require_run(connection, run_id)
             return iter([rows.event_from(row) for row in connection.execute(query)])
+
+    def delete_runs(self, ended_before: datetime, *, only_count: bool = False) -> Garbage:
+        """See `RunStore.delete_runs`."""
+        old = select(RepairRunRow.id).where(RepairRunRow.finished_at < ended_before)
+        with writing(self._engine) as connection:
+            ids = connection.execute(old).scalars().all()
+            kept_blobs = select(ArtifactRow.sha256).where(ArtifactRow.run_id.not_in(ids))
+            unused = BlobRow.sha256.not_in(kept_blobs)
+            query = select(func.count(), func.coalesce(func.sum(BlobRow.size), 0)).where(unused)
+            count, size = connection.execute(query).one()
+            if not only_count:
+                connection.execute(delete(RepairRunRow).where(RepairRunRow.id.in_(ids)))
+                connection.execute(delete(BlobRow).where(unused))
+                known = select(RepairRunRow.subject_id)
+                connection.execute(delete(SubjectRow).where(SubjectRow.id.not_in(known)))
+        return Garbage(len(ids), int(count), int(size))
 
     def unpublished_events(self, limit: int = 100) -> Sequence[tuple[str, RunEvent]]:
         """Events of all runs that no relay has passed on yet, with their run's id, oldest first."""
