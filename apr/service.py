@@ -332,9 +332,11 @@ class Service:
         """
         return self.store.get_run(prefix)
 
-    def list_runs(self, *, limit: int = 50, offset: int = 0) -> Sequence[RepairRun]:
-        """Newest first."""
-        return self.store.list_runs(limit=limit, offset=offset)
+    def list_runs(
+        self, *, limit: int = 50, offset: int = 0, status: RunStatus | None = None
+    ) -> Sequence[RepairRun]:
+        """Newest first; of one status, or all."""
+        return self.store.list_runs(limit=limit, offset=offset, status=status)
 
     def delete_runs(self, ended_before: datetime, *, only_count: bool = False) -> Garbage:
         """See `RunStore.delete_runs`."""

@@ -33,10 +33,13 @@ STATUS_STYLES = {
 
 def list_runs(
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many.")] = 20,
+    status: Annotated[
+        RunStatus | None, typer.Option("--status", help="Only those of this status.")
+    ] = None,
     form: o.FormatOption = Format.TEXT,
 ) -> None:
     """List the runs, the newest first."""
-    runs = open_service().list_runs(limit=limit)
+    runs = open_service().list_runs(limit=limit, status=status)
     if form is Format.JSON:
         emit_json({"runs": [brief_document(run) for run in runs]})
     elif runs:

@@ -83,10 +83,13 @@ class InMemoryRunStore:
             starting = (known for known in self._records if known.startswith(run_id))
             return _detached(self._records[rules.pick_run_id(run_id, starting)].run)
 
-    def list_runs(self, *, limit: int = 50, offset: int = 0) -> Sequence[RepairRun]:
-        """The newest first."""
+    def list_runs(
+        self, *, limit: int = 50, offset: int = 0, status: RunStatus | None = None
+    ) -> Sequence[RepairRun]:
+        """The newest first; of one status, or all."""
         with self._lock:
             runs = [record.run for record in self._records.values()]
+        runs = [run for run in runs if status in (None, run.status)]
         runs.sort(key=lambda run: (run.created_at, run.id), reverse=True)
         return [_detached(run) for run in runs[offset : offset + limit]]
 

@@ -102,9 +102,12 @@ class SqlRunStore:
             exact = rules.pick_run_id(run_id, starting)
             return _load_runs(connection, _RUNS.where(RepairRunRow.id == exact))[0]
 
-    def list_runs(self, *, limit: int = 50, offset: int = 0) -> Sequence[RepairRun]:
-        """The newest first."""
-        query = _RUNS.order_by(RepairRunRow.created_at.desc(), RepairRunRow.id.desc())
+    def list_runs(
+        self, *, limit: int = 50, offset: int = 0, status: RunStatus | None = None
+    ) -> Sequence[RepairRun]:
+        """The newest first; of one status, or all."""
+        wanted = _RUNS if status is None else _RUNS.where(RepairRunRow.status == status.value)
+        query = wanted.order_by(RepairRunRow.created_at.desc(), RepairRunRow.id.desc())
         with reading(self._engine) as connection:
             return _load_runs(connection, query.limit(limit).offset(offset))
 

@@ -191,6 +191,15 @@ def test_runs_are_listed_newest_first(store: RunStore) -> None:
     assert [run.id for run in store.list_runs(limit=2, offset=1)] == ["r0", "r2"]
 
 
+def test_runs_are_listed_by_status(store: RunStore) -> None:
+    for name in "abc":
+        store.create_run(make_run(name))
+    store.set_status("b", RunStatus.FAILED)
+    assert [run.id for run in store.list_runs(status=RunStatus.FAILED)] == ["b"]
+    assert len(store.list_runs(status=RunStatus.QUEUED)) == 2
+    assert store.list_runs(status=RunStatus.CANCELLED) == []
+
+
 def test_a_final_status_sets_the_end_and_resuming_clears_it(
     store: RunStore, clock: ManualClock
 ) -> None:
