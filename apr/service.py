@@ -194,9 +194,9 @@ class Service:
         store.save_usage(run.id, result.usage)
         store.save_patches(run.id, result.patches)
         notify("phase", {"name": "done"})
-        store.change_status(
-            run.id, [RunStatus.RUNNING], _final_status(result), result.stopped.value
-        )
+        # It is QUEUED when someone took us for dead, but nobody has taken our place.
+        ours = (RunStatus.RUNNING, RunStatus.QUEUED)
+        store.change_status(run.id, ours, _final_status(result), result.stopped.value)
         return store.get_run(run.id)
 
     def _execute(

@@ -78,13 +78,14 @@ class SharedValidator:
         with suppress(BoardUnavailableError):  # what is missing is judged here
             self._judge_together(patches, reports)
         missing = [index for index in range(len(patches)) if index not in reports]
-        made = self._judge_here([patches[index] for index in missing]) if missing else []
+        made = self._judge_here([patches[index] for index in missing])
         reports.update(zip(missing, made, strict=True))
         return [reports[index] for index in range(len(patches))]
 
     def _judge_here(self, patches: Sequence[Patch]) -> list[ValidationReport]:
         reports = self._validator.judge(patches)
-        self._slowest_s = max(report.duration_s for report in reports)
+        if reports:
+            self._slowest_s = max(report.duration_s for report in reports)
         return reports
 
     def _judge_together(
@@ -99,7 +100,7 @@ class SharedValidator:
         )
         while mine := self._board.take(self._run_id, self._jobs):
             mine = [item for item in mine if item.batch == batch]
-            made = self._judge_here([item.patch for item in mine]) if mine else []
+            made = self._judge_here([item.patch for item in mine])
             reports.update(zip((item.index for item in mine), made, strict=True))
             self._collect(batch, reports, wait_s=0.0)
         deadline = self._clock() + PATIENCE * self._slowest_s + 1.0

@@ -216,7 +216,7 @@ def print_constants(
     nodes += [SearchNode(n, 0, patch, report=report) for n, patch in enumerate(patches[:8], 1)]
     saves = [_timed_ms(lambda: _save_batch(service.store, run.id, nodes)) for _ in range(REPEATS)]
     print(
-        f"\nRedis: {used_us:.0f} us of its own time and {trip_ms:.2f} ms in all for each validation;"
+        f"\nRedis: {used_us:.0f} us of its own time, {trip_ms:.2f} ms in all for each validation;"
         f"\nPostgreSQL with fsync: {statistics.median(saves):.1f} ms (p95 {_p95(saves):.1f}) for"
         " a batch of 8: nodes, reports, usage and an event",
         flush=True,

@@ -1,4 +1,4 @@
-"""`apr worker`, `apr fix --distributed`, `apr cancel` and `apr gc` refuse nonsense in one sentence."""
+"""Workers, distributed runs, cancelling and tidying up: nonsense is refused in one sentence."""
 
 from __future__ import annotations
 

