@@ -37,6 +37,7 @@ class RedisBoard:
         )
         self._call = call
         self._call_at: dict[str, float] = {}
+        self._attend_at: dict[str, float] = {}
         self._name = secrets.token_hex(8)
 
     def close(self) -> None:
@@ -67,6 +68,9 @@ class RedisBoard:
 
     def _attend(self, run_id: str) -> None:
         """Be counted as a helper for some seconds."""
+        if time.monotonic() < self._attend_at.get(run_id, 0.0):
+            return
+        self._attend_at = {run_id: time.monotonic() + PRESENT_S / 3}
         with _explained():
             now: Any = self._redis.time()
             self._redis.zadd(_helpers(run_id), {self._name: now[0]})

@@ -32,22 +32,22 @@ from ranges import clamp, middle
 
 
 def test_inside():
-    time.sleep(0.1)
+    time.sleep(0.06)
     assert clamp(5, 1, 9) == 5
 
 
 def test_below():
-    time.sleep(0.1)
+    time.sleep(0.06)
     assert clamp(0, 1, 9) == 1
 
 
 def test_above():
-    time.sleep(0.1)
+    time.sleep(0.06)
     assert clamp(10, 1, 9) == 9
 
 
 def test_middle():
-    time.sleep(0.1)
+    time.sleep(0.06)
     assert middle([3, 1, 2]) == 2
 """
 SEARCH = ("--candidates", 40, "--seed", 2, "--confirmations", 1, "--jobs", 1, "--patches", 9)
