@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 
@@ -12,6 +11,7 @@ from celery import Celery
 
 from apr.bootstrap import bootstrap
 from apr.core.errors import AprError, QueueUnavailableError, RunElsewhereError, RunHandedBackError
+from apr.core.run import Submission
 from apr.helping import Helper
 from apr.service import Service
 from apr.settings import AppSettings
@@ -21,9 +21,6 @@ from workers.drain import Draining, Turn
 from workers.logs import about_run
 from workers.queue import EXECUTE_RUN, HELP_VALIDATE, CeleryQueue
 
-AGAIN_AFTER_S = 10
-MAX_REPEATS = 30
-"""So often is a run begun that a full disk, say, keeps from being executed."""
 log = logging.getLogger("apr.worker")
 
 
@@ -85,42 +82,42 @@ class Executor:
         if "helper" in self.__dict__:
             self.helper.__exit__()
 
-    def execute_run(self, run_id: str, repeats: int, repeat: Callable[[], object]) -> None:
-        """Execute a run; `repeat` sends the message again, a little later, for what may pass."""
-        submission = self.service.store.submission(run_id)
-        if submission is None:
-            return
-        store, priority = self.service.store, submission.priority
-        turn = Turn(store, priority, self._settings.slice_s, self._draining)
+    def execute_run(self, run_id: str) -> None:
+        """Execute a run, unless it is no longer in the queue's care.
+
+        What fails here is kept with the run, or its lease or missing message brings it back.
+        """
         with about_run(run_id):
-            log.info("begins")
             try:
-                may_repeat = repeats < MAX_REPEATS
-                run = self.service.execute_submitted(
-                    run_id, turn, may_repeat=may_repeat, board=self.board
-                )
-                log.info("ended: %s (%s)", run.status.value, run.message)
+                submission = self.service.store.submission(run_id)
+                if submission is not None:
+                    self._execute(submission)
             except RunElsewhereError as error:
                 log.info("not executed here: %s", error)
-            except RunHandedBackError as error:
-                log.info("handed back: %s", error)
-                again = error.__cause__ is not None
-                repeat() if again else self._queue.submit(submission)
-            except AprError as error:  # the run says so itself, or its lease brings it back
+            except AprError as error:
                 log.warning("failed: %s", error)
+
+    def _execute(self, submission: Submission) -> None:
+        store = self.service.store
+        turn = Turn(store, submission.priority, self._settings.slice_s, self._draining)
+        log.info("begins")
+        try:
+            run = self.service.execute_submitted(
+                submission.run_id, turn, may_repeat=True, board=self.board
+            )
+            log.info("ended: %s (%s)", run.status.value, run.message)
+        except RunHandedBackError as error:
+            log.info("handed back: %s", error)
+            if error.__cause__ is None:  # else not at once: the reaper will miss its message
+                self._queue.submit(submission)
 
 
 def register(app: Celery, executor: Executor) -> None:
     """Make the application's workers answer to the tasks' names."""
 
-    @app.task(name=EXECUTE_RUN, bind=True, max_retries=None)
-    def execute_run(self: object, run_id: str) -> None:
-        request, retry = self.request, self.retry  # type: ignore[attr-defined]
-        executor.execute_run(
-            run_id,
-            request.retries,
-            lambda: retry(countdown=AGAIN_AFTER_S, throw=False),
-        )
+    @app.task(name=EXECUTE_RUN)
+    def execute_run(run_id: str) -> None:
+        executor.execute_run(run_id)
 
     @app.task(name=HELP_VALIDATE)
     def help_validate(run_id: str) -> None:
