@@ -16,6 +16,7 @@ from apr.service import Service
 from apr.settings import AppSettings, ModelSettings, RunSettings
 from apr.storage.engine import make_engine
 from apr.storage.migrate import ensure_schema
+from apr.storage.patience import patient
 from apr.storage.replies import SqlReplyStore
 from apr.storage.store import SqlRunStore
 
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from apr.llm.endpoint import Endpoint
 
 
-def bootstrap(settings: AppSettings | None = None) -> Service:
+def bootstrap(settings: AppSettings | None = None, *, is_patient: bool = False) -> Service:
     """A service on the configured database, embedded in this process.
+
+    `is_patient`: it waits while the database is restarted or its disk is full.
 
     Raises:
         StoreError: when the database cannot be opened or brought up to date.
@@ -43,7 +46,10 @@ def bootstrap(settings: AppSettings | None = None) -> Service:
             ) from error
     engine = make_engine(settings.store_url)
     ensure_schema(engine)
-    return Service(SqlRunStore(engine), partial(open_proposer, SqlReplyStore(engine)))
+    store, replies = SqlRunStore(engine), SqlReplyStore(engine)
+    if is_patient:
+        store, replies = patient(store), patient(replies)
+    return Service(store, partial(open_proposer, replies), lease_s=settings.lease_s)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ from validation.integrity.gate import parse_reaches
 from validation.plan import ValidationSettings
 from validation.sandbox.admission import sandboxes_that_fit
 from validation.sandbox.policy import SandboxPolicy
-from validation.validator import StagedValidator
+from validation.validator import GatedValidator, StagedValidator
 from validation.workspace import SourceTree
 
 
@@ -185,11 +185,13 @@ def repair(
     outcomes: OutcomeStore | None = None,
     remember: Callable[[Oracle], None] = lambda oracle: None,
     spend: Callable[[Usage], None] = lambda usage: None,
+    share: Callable[[StagedValidator], GatedValidator] = lambda validator: validator,
 ) -> Repair:
     """Search for patches that make the trigger tests pass, and confirm and rank what is found.
 
     `outcomes` keeps verdicts for later runs; `remember` is handed the oracle with whatever was
     measured in addition, `spend` all that is spent by then whenever a model is asked or answers.
+    `share` may let others judge patches too.
     """
     notify("phase", {"name": "search"})
     context = RepairContext(
@@ -213,7 +215,7 @@ def repair(
         result = search(
             context,
             proposer.generator,
-            Confirming(reusing(validator, subject, settings, outcomes, forms), notify),
+            Confirming(reusing(share(validator), subject, settings, outcomes, forms), notify),
             proposer.evaluator,
             search_settings(settings),
             meter,
@@ -347,7 +349,7 @@ def _affordable_jobs(settings: RunSettings, notify: Notify) -> int:
 
 
 def reusing(
-    validator: StagedValidator,
+    validator: GatedValidator,
     subject: PreparedSubject,
     settings: RunSettings,
     outcomes: OutcomeStore | None,

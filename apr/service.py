@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import math
 import secrets
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from apr.answers import add_test
@@ -20,27 +18,42 @@ from apr.core.behaviour import Behaviour
 from apr.core.bug import Bug
 from apr.core.candidate import patch_from_diff
 from apr.core.diff import FileChange
-from apr.core.errors import AprError, BadInputError, LeaseLostError, PatchDoesNotApplyError
+from apr.core.errors import (
+    AprError,
+    BadInputError,
+    ExitCode,
+    LeaseLostError,
+    PatchDoesNotApplyError,
+    QueueUnavailableError,
+    RunCancelledError,
+    RunElsewhereError,
+    RunHandedBackError,
+    StoreUnavailableError,
+    is_passing,
+)
 from apr.core.location import SuspiciousLocation
 from apr.core.oracle import Oracle
 from apr.core.patch import Patch
-from apr.core.ports import RunStore
+from apr.core.ports import JobQueue, RunStore, ValidationBoard
 from apr.core.report import Baseline, ValidationReport
-from apr.core.run import Budget, RepairRun, RunStatus, Usage
+from apr.core.run import Budget, Garbage, RepairRun, RunStatus, Submission, Usage
 from apr.core.tree import NOTHING, SearchTree
+from apr.helping import ORACLE
 from apr.oracles import find_oracle, keep_oracle, oracle_key
+from apr.ownership import LEASE_S, HandBack, Ownership, keep, owning
 from apr.repair import Known, Notify, OpenProposer, Repair, judge_diffs, repair
 from apr.search.loop import SearchStep, StopReason
 from apr.settings import RunSettings
+from apr.sharing import SharedValidator
 from apr.storage.behaviour import decode_behaviour, encode_behaviour
 from apr.storage.oracle import decode_oracle, encode_oracle
 from apr.subject import PreparedSubject, prepare_subject
 from validation.patchdiff.model import DiffReport, DiffSettings
+from validation.validator import GatedValidator, StagedValidator
 from validation.workspace import SourceTree
 
-ORACLE = "oracle"
 BEHAVIOUR = "behaviour"
-LEASE_S = 15.0
+SEARCH_EVENT_S = 1.0
 ProgressListener = Notify
 
 
@@ -69,10 +82,12 @@ class Service:
         store: RunStore,
         open_proposer: OpenProposer,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        lease_s: float = LEASE_S,
     ) -> None:
         self.store = store
         self._open_proposer = open_proposer
         self._clock = clock
+        self._lease_s = lease_s
 
     def submit_run(self, bug: Bug, settings: RunSettings, budget: Budget, seed: int) -> RepairRun:
         """Save a run as QUEUED."""
@@ -102,42 +117,110 @@ class Service:
         settings = RunSettings.model_validate(run.settings)
         return self.submit_run(add_test(run.bug, text, fails=fails), settings, run.budget, run.seed)
 
+    def enqueue_run(self, run_id: str, queue: JobQueue, priority: int = 0) -> None:
+        """Hand a run over to the queue, to be begun or gone on with.
+
+        Raises:
+            QueueUnavailableError: when the queue cannot be reached; nothing will happen then.
+        """
+        self.store.submit(run_id, priority)
+        try:
+            queue.submit(Submission(run_id, priority))
+        except QueueUnavailableError:
+            self.store.withdraw(run_id)
+            raise
+
+    def cancel_run(self, run_id: str) -> bool:
+        """Cancel a run that has not ended; whoever executes it stops within seconds."""
+        going_on = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.INTERRUPTED)
+        return self.store.change_status(run_id, going_on, RunStatus.CANCELLED, "by the user")
+
     def execute_run(self, run_id: str, listener: ProgressListener | None = None) -> RepairRun:
-        """Execute a run, or go on with an interrupted one.
+        """Execute a run here, or go on with an interrupted one.
 
         Raises:
             AprError: when the run cannot be executed; it is then FAILED, and says why.
             KeyboardInterrupt: after the run was saved as INTERRUPTED.
         """
         run = self.store.get_run(run_id)
-        notify = _Recorder(self.store, run.id, listener)
-        with self._lease(run.id):
-            run = self.store.get_run(run.id)  # as the former owner left it
-            self.store.set_status(run.id, RunStatus.RUNNING)
-            try:
-                result = self._execute(run, notify)
-            except (KeyboardInterrupt, SystemExit):
-                self.store.set_status(run.id, RunStatus.INTERRUPTED, "stopped by the user")
-                raise
-            except LeaseLostError:
-                raise
-            except Exception as error:
-                message = str(error) if isinstance(error, AprError) else f"internal error: {error}"
-                self.store.set_status(run.id, RunStatus.FAILED, message)
-                raise
-            self.store.save_usage(run.id, result.usage)
-            self.store.save_patches(run.id, result.patches)
-            self.store.set_status(run.id, _final_status(result), result.stopped.value)
-        notify("phase", {"name": "done"})
-        return self.store.get_run(run.id)
+        patience_s = self._lease_s + 1
+        with owning(self.store, run.id, self._lease_s, patience_s=patience_s) as own:
+            own.store.set_status(run.id, RunStatus.RUNNING)
+            return self._execute_owned(run.id, own, _Recorder(own.store, run.id, listener))
 
-    def _execute(self, run: RepairRun, notify: Notify) -> Repair:
-        settings = RunSettings.model_validate(run.settings)
+    def execute_submitted(
+        self,
+        run_id: str,
+        hand_back: HandBack = keep,
+        *,
+        may_repeat: bool = False,
+        board: ValidationBoard | None = None,
+    ) -> RepairRun:
+        """Execute a run that came from the queue, unless that is another's business.
+
+        `may_repeat`: what this machine's state of the moment breaks, a full disk say, hands the
+        run back instead of failing it. `board`: where helpers may take patches to judge.
+
+        Raises:
+            AprError: when the run cannot be executed; it is then FAILED, and says why.
+            RunElsewhereError: when the run is executed by someone else, or has ended.
+            RunHandedBackError: when `hand_back` wants it, or see above; the run is QUEUED then.
+        """
+        with owning(self.store, run_id, self._lease_s, hand_back=hand_back) as own:
+            # Whoever owned a run that is RUNNING has let the lease run out.
+            waiting = (RunStatus.QUEUED, RunStatus.RUNNING)
+            if not own.store.change_status(run_id, waiting, RunStatus.RUNNING):
+                raise RunElsewhereError(f"run {run_id} does not wait to be executed")
+            notify = _Recorder(own.store, run_id, None, searches_every_s=SEARCH_EVENT_S)
+            return self._execute_owned(run_id, own, notify, board, may_repeat=may_repeat)
+
+    def _execute_owned(
+        self,
+        run_id: str,
+        own: Ownership,
+        notify: _Recorder,
+        board: ValidationBoard | None = None,
+        *,
+        may_repeat: bool = False,
+    ) -> RepairRun:
+        run, store = own.store.get_run(run_id), own.store  # as the former owner left it
+        try:
+            result = self._execute(run, own, notify, board)
+        except (KeyboardInterrupt, SystemExit):
+            store.set_status(run.id, RunStatus.INTERRUPTED, "stopped by the user")
+            raise
+        except (LeaseLostError, StoreUnavailableError):
+            raise  # nothing can, or may, be written
+        except RunCancelledError:
+            return store.get_run(run.id)
+        except RunHandedBackError as error:
+            store.change_status(run.id, [RunStatus.RUNNING], RunStatus.QUEUED, str(error))
+            raise
+        except Exception as error:
+            if may_repeat and is_passing(error):
+                message = f"to be tried again: {error}"
+                store.change_status(run.id, [RunStatus.RUNNING], RunStatus.QUEUED, message)
+                raise RunHandedBackError(message) from error
+            notify("failed", _failure(error))
+            store.set_status(run.id, RunStatus.FAILED, _failure(error)["message"])
+            raise
+        store.save_usage(run.id, result.usage)
+        store.save_patches(run.id, result.patches)
+        notify("phase", {"name": "done"})
+        # It is QUEUED when someone took us for dead, but nobody has taken our place.
+        ours = (RunStatus.RUNNING, RunStatus.QUEUED)
+        store.change_status(run.id, ours, _final_status(result), result.stopped.value)
+        return store.get_run(run.id)
+
+    def _execute(
+        self, run: RepairRun, own: Ownership, notify: Notify, board: ValidationBoard | None
+    ) -> Repair:
+        settings, store = RunSettings.model_validate(run.settings), own.store
         notify("phase", {"name": "copy"})
-        with prepare_subject(run.bug, settings) as subject:
+        with prepare_subject(run.bug, settings, own.switch) as subject:
             _announce(subject, notify)
-            oracle = self._oracle(run, subject, settings, notify)
-            known = Known(self.store.load_reports(run.id), run.usage, self._paid(run.id))
+            oracle = self._oracle(run, subject, settings, store, notify)
+            known = Known(store.load_reports(run.id), run.usage, self._paid(run.id))
             result = repair(
                 run.bug,
                 subject,
@@ -147,15 +230,17 @@ class Service:
                 run.seed,
                 self._open_proposer,
                 known,
-                _Saver(self.store, run, notify),
+                _Saver(own, run, notify),
                 notify,
-                self.store,
-                lambda measured: self._complete_oracle(run, subject, settings, measured),
-                lambda usage: self.store.save_usage(run.id, usage),
+                store,
+                lambda measured: self._complete_oracle(run, subject, settings, store, measured),
+                lambda usage: _spend(own, run.id, usage),
+                partial(_shared, board, run.id, settings.jobs),
             )
             behaviour = sort_by_behaviour(result, subject, settings, run.seed, notify)
+            own.switch.check()
             if behaviour is not None:
-                self.store.save_artifact(run.id, BEHAVIOUR, encode_behaviour(behaviour))
+                store.save_artifact(run.id, BEHAVIOUR, encode_behaviour(behaviour))
             return result
 
     def _paid(self, run_id: str) -> dict[str, Usage]:
@@ -164,12 +249,17 @@ class Service:
         return {node.patch.digest: node.spent for node in nodes if node.spent != NOTHING}
 
     def _oracle(
-        self, run: RepairRun, subject: PreparedSubject, settings: RunSettings, notify: Notify
+        self,
+        run: RepairRun,
+        subject: PreparedSubject,
+        settings: RunSettings,
+        store: RunStore,
+        notify: Notify,
     ) -> Oracle:
-        saved = self.store.load_artifact(run.id, ORACLE)
+        saved = store.load_artifact(run.id, ORACLE)
         if saved is None:
-            oracle = find_oracle(run.bug, subject, settings, notify, self.store)
-            self._save_oracle(run.id, oracle)
+            oracle = find_oracle(run.bug, subject, settings, notify, store)
+            store.save_artifact(run.id, ORACLE, encode_oracle(oracle))
             return oracle
         oracle = decode_oracle(saved)
         if oracle.subject_digest != subject.digest:
@@ -179,40 +269,16 @@ class Service:
         return oracle
 
     def _complete_oracle(
-        self, run: RepairRun, subject: PreparedSubject, settings: RunSettings, oracle: Oracle
+        self,
+        run: RepairRun,
+        subject: PreparedSubject,
+        settings: RunSettings,
+        store: RunStore,
+        oracle: Oracle,
     ) -> None:
         """Keep what was found out in addition, for this run and for later ones."""
-        self._save_oracle(run.id, oracle)
-        keep_oracle(oracle_key(run.bug, subject, settings), oracle, self.store)
-
-    def _save_oracle(self, run_id: str, oracle: Oracle) -> None:
-        self.store.save_artifact(run_id, ORACLE, encode_oracle(oracle))
-
-    @contextmanager
-    def _lease(self, run_id: str) -> Iterator[None]:
-        """Own the run; wait for the lease of a dead owner to run out."""
-        owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        deadline = time.monotonic() + LEASE_S + 1
-        while not self.store.claim(run_id, owner, LEASE_S):
-            if time.monotonic() > deadline:
-                raise BadInputError(f"run {run_id} is being executed by another process")
-            time.sleep(0.5)
-        stop = threading.Event()
-        beat = threading.Thread(target=self._renew, args=(run_id, owner, stop), daemon=True)
-        beat.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            beat.join()
-            self.store.release(run_id, owner)
-
-    def _renew(self, run_id: str, owner: str, stop: threading.Event) -> None:
-        while not stop.wait(LEASE_S / 3):
-            try:
-                self.store.renew(run_id, owner, LEASE_S)
-            except LeaseLostError:
-                return
+        store.save_artifact(run.id, ORACLE, encode_oracle(oracle))
+        keep_oracle(oracle_key(run.bug, subject, settings), oracle, store)
 
     def localize(
         self, bug: Bug, settings: RunSettings, listener: ProgressListener | None = None
@@ -279,9 +345,15 @@ class Service:
         """
         return self.store.get_run(prefix)
 
-    def list_runs(self, *, limit: int = 50, offset: int = 0) -> Sequence[RepairRun]:
-        """Newest first."""
-        return self.store.list_runs(limit=limit, offset=offset)
+    def list_runs(
+        self, *, limit: int = 50, offset: int = 0, status: RunStatus | None = None
+    ) -> Sequence[RepairRun]:
+        """Newest first; of one status, or all."""
+        return self.store.list_runs(limit=limit, offset=offset, status=status)
+
+    def delete_runs(self, ended_before: datetime, *, only_count: bool = False) -> Garbage:
+        """See `RunStore.delete_runs`."""
+        return self.store.delete_runs(ended_before, only_count=only_count)
 
     def tree(self, run_id: str) -> SearchTree:
         """The whole search tree of a run."""
@@ -321,6 +393,25 @@ def _final_status(result: Repair) -> RunStatus:
     return RunStatus.EXHAUSTED
 
 
+def _failure(error: Exception) -> dict[str, Any]:
+    """What a user is told, and the exit code."""
+    if isinstance(error, AprError):
+        return {"message": str(error), "exit_code": int(error.exit_code)}
+    return {"message": f"internal error: {error}", "exit_code": int(ExitCode.ENVIRONMENT)}
+
+
+def _shared(
+    board: ValidationBoard | None, run_id: str, jobs: int, validator: StagedValidator
+) -> GatedValidator:
+    return validator if board is None else SharedValidator(validator, board, run_id, jobs)
+
+
+def _spend(own: Ownership, run_id: str, usage: Usage) -> None:
+    """Write down what is spent, unless the run is not to go on: then no model is asked either."""
+    own.switch.check()
+    own.store.save_usage(run_id, usage)
+
+
 def _fitting(name: str, changes: Sequence[FileChange], base: Mapping[str, str]) -> Patch:
     try:
         return patch_from_diff(changes, base)
@@ -333,26 +424,43 @@ class _Recorder:
 
     LASTING = frozenset(
         {"phase", "sandbox", "baseline", "locations", "plausible", "warning"}
-        | {"discrepancy", "model"}
+        | {"discrepancy", "model", "failed"}
     )
 
-    def __init__(self, store: RunStore, run_id: str, listener: ProgressListener | None) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        run_id: str,
+        listener: ProgressListener | None,
+        searches_every_s: float = math.inf,
+    ) -> None:
+        """`searches_every_s`: how often the progress of the search is kept, for who is far away."""
         self._store = store
         self._run_id = run_id
         self._listener = listener
+        self._searches_every_s = searches_every_s
+        self._next_search = time.monotonic() if math.isfinite(searches_every_s) else math.inf
 
     def __call__(self, kind: str, data: Mapping[str, Any]) -> None:
-        if kind in self.LASTING:
+        if kind in self.LASTING or self._is_due(kind):
             self._store.append_event(self._run_id, kind, data)
         if self._listener is not None:
             self._listener(kind, data)
+
+    def _is_due(self, kind: str) -> bool:
+        now = time.monotonic()
+        if kind != "search" or now < self._next_search:
+            return False
+        self._next_search = now + self._searches_every_s
+        return True
 
 
 class _Saver:
     """The search's observer: stores every batch and reports how far the search has come."""
 
-    def __init__(self, store: RunStore, run: RepairRun, notify: Notify) -> None:
-        self._store = store
+    def __init__(self, own: Ownership, run: RepairRun, notify: Notify) -> None:
+        self._store = own.store
+        self._switch = own.switch
         self._run = run
         self._notify = notify
         self._best: dict[str, Any] | None = None
@@ -360,6 +468,7 @@ class _Saver:
         self._plausible = 0
 
     def __call__(self, step: SearchStep) -> bool:
+        self._switch.check()
         self._store.save_nodes(self._run.id, (*step.added, *step.changed))
         self._store.save_usage(self._run.id, step.usage)
         for node in step.added:
@@ -377,7 +486,7 @@ class _Saver:
                     "triggers_total": report.triggers_total,
                 }
         self._notify("search", self._progress(step.usage))
-        return self._store.get_run(self._run.id).status is not RunStatus.CANCELLED
+        return True
 
     def _progress(self, usage: Usage) -> dict[str, Any]:
         return {

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SandboxName = Literal["auto", "docker", "bubblewrap", "process"]
@@ -44,6 +44,19 @@ class AppSettings(BaseSettings):
 
     prices: Path | None = None
     """Price table for language models, in TOML; it comes before the list prices."""
+
+    broker_url: SecretStr | None = None
+    """Celery's broker, Redis or RabbitMQ; None: runs are executed by who asks for them. It may
+    hold a password, so it is neither stored nor printed."""
+
+    slice_s: float = Field(default=120.0, gt=0)
+    """Seconds that a worker gives to one run while others wait."""
+
+    help_s: float = Field(default=20.0, gt=0)
+    """Seconds for which a worker helps the searcher of one run while others ask for help."""
+
+    lease_s: float = Field(default=15.0, ge=1)
+    """Seconds after which a run whose owner fell silent may be taken over."""
 
     @property
     def store_url(self) -> str:

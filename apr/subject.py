@@ -23,6 +23,7 @@ from validation.sandbox.images.resolve import ImageSettings, subject_image
 from validation.sandbox.interpreter import python_readable_paths
 from validation.sandbox.policy import SandboxPolicy
 from validation.sandbox.select import open_sandbox
+from validation.sandbox.switch import Switch
 from validation.temporary import temporary_folder
 from validation.workspace import SourceTree, Workspace, copy_subject, safe_path
 
@@ -53,8 +54,10 @@ class PreparedSubject:
 
 
 @contextmanager
-def prepare_subject(bug: Bug, settings: RunSettings) -> Iterator[PreparedSubject]:
-    """Copy the subject and open a sandbox for it; the copy vanishes at the end.
+def prepare_subject(
+    bug: Bug, settings: RunSettings, switch: Switch | None = None
+) -> Iterator[PreparedSubject]:
+    """Copy the subject and open a sandbox for it, under the switch; the copy vanishes at the end.
 
     Raises:
         BadInputError: when the subject is no folder or has no source that could be patched.
@@ -66,8 +69,9 @@ def prepare_subject(bug: Bug, settings: RunSettings) -> Iterator[PreparedSubject
     with (
         _open_image(bug, settings) as image,
         temporary_folder("subject") as folder,
-        closing(open_sandbox(settings.sandbox, make_policy(bug, settings), image)) as sandbox,
+        closing(open_sandbox(settings.sandbox, make_policy(bug, settings), image)) as opened,
     ):
+        sandbox = opened if switch is None else switch.guard(opened)
         root = folder / (subject.name or "subject")
         copy_subject(subject, root)
         _add_tests(bug, root)

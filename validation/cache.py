@@ -13,7 +13,7 @@ from apr.core.ports import OutcomeStore
 from apr.core.report import TestOutcome, ValidationReport, Verdict
 from validation.equivalence import NormalForms, exact_digest
 from validation.plan import Plan
-from validation.validator import StagedValidator, fill
+from validation.validator import GatedValidator, fill
 
 MAX_REMEMBERED = 10_000
 
@@ -67,7 +67,7 @@ class CachingValidator:
 
     def __init__(
         self,
-        validator: StagedValidator,
+        validator: GatedValidator,
         forms: NormalForms,
         sources: Mapping[str, str],
         scope: str,

@@ -93,6 +93,16 @@ class Plan:
             )
         )
 
+    @property
+    def learned(self) -> Mapping[TestId, int]:
+        """How many patches each test has found out, as far as that matters for the order."""
+        both = (*self.baseline.trigger_tests, *self.baseline.passing)
+        return {} if self._expected_s(both) <= self._settings.thorough_s else dict(self._kills)
+
+    def adopt(self, learned: Mapping[TestId, int]) -> None:
+        """Put the tests in the order of another plan, which has learned so much."""
+        self._kills = Counter(learned)
+
     def learn(self, reports: Iterable[ValidationReport]) -> None:
         """Remember which test ended the validation of each patch."""
         for report in reports:

@@ -52,6 +52,23 @@ class Gate(Protocol):
         ...
 
 
+class GatedValidator(Protocol):
+    """A `PatchValidator` whose gate and judgement can be asked one by one."""
+
+    @property
+    def plan(self) -> Plan: ...
+
+    def validate(self, patches: Sequence[Patch]) -> list[ValidationReport]: ...
+
+    def refuse(self, patch: Patch) -> ValidationReport | None: ...
+
+    def judge(self, patches: Sequence[Patch]) -> list[ValidationReport]: ...
+
+    def learn(self, reports: Sequence[ValidationReport]) -> None: ...
+
+    def confirm(self, patch: Patch) -> ValidationReport: ...
+
+
 class StagedValidator:
     """A `PatchValidator`: gate, apply, compile, trigger tests, affected tests, all the others.
 

@@ -1,1 +1,1 @@
-"""The Celery application; its tasks will call `apr.service` and nothing else."""
+"""Distributed execution on Celery: the queue, its workers, and what brings lost runs back."""

@@ -9,7 +9,8 @@ import typer
 
 from apr.cli import options as o
 from apr.cli.apply import apply_patch, check_writable
-from apr.cli.execution import choose_format, execute, exit_code, report
+from apr.cli.distribution import DistributionOptions
+from apr.cli.execution import choose_format, exit_code, report
 from apr.cli.groups import grouped
 from apr.cli.images import choose_image, make_ready
 from apr.cli.model_options import ModelOptions
@@ -60,6 +61,7 @@ def fix(
     name: o.NameOption = None,
     *,
     language_model: ModelOptions,
+    distribution: DistributionOptions,
 ) -> None:
     """Repair the bug that a failing test shows.
 
@@ -67,6 +69,7 @@ def fix(
     for until one makes the failing tests pass and breaks no other. The project itself is only
     ever read, unless --apply is given.
     """
+    queue = distribution.queue()
     chosen = choose_format(form, json=json, output=output)
     check_output(output)
     request = choose_image(image, dockerfile, base_image, sandbox)
@@ -100,7 +103,7 @@ def fix(
     make_ready(request, bug, quiet=quiet)
     service = open_service()
     submitted = service.submit_run(bug, settings, budget, seed)
-    run = execute(service, submitted.id, quiet=quiet)
+    run = distribution.execute(service, submitted.id, queue, quiet=quiet)
     _finish(service, run, chosen, output, apply=apply, quiet=quiet)
 
 

@@ -15,7 +15,21 @@ import typer
 from typer.core import TyperGroup
 
 from apr import __version__
-from apr.cli import answer, bench, diff, doctor, fix, localize, runs, sandbox, serve, tree, validate
+from apr.cli import (
+    answer,
+    bench,
+    diff,
+    doctor,
+    fix,
+    gc,
+    localize,
+    runs,
+    sandbox,
+    serve,
+    tree,
+    validate,
+    worker,
+)
 from apr.cli.guard import complain, guarded
 
 REPAIR, LOOK, MACHINE, BENCHMARKS = "Repair", "Look", "Machine", "Benchmarks"
@@ -73,6 +87,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("fix", REPAIR, fix.fix),
     ("resume", REPAIR, runs.resume),
     ("answer", REPAIR, answer.answer),
+    ("cancel", REPAIR, runs.cancel),
     ("localize", REPAIR, localize.localize),
     ("validate", REPAIR, validate.validate),
     ("diff", REPAIR, diff.diff),
@@ -80,7 +95,9 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("show", LOOK, runs.show),
     ("tree", LOOK, tree.tree),
     ("doctor", MACHINE, doctor.doctor),
+    ("gc", MACHINE, gc.gc),
     ("serve", MACHINE, serve.serve),
+    ("worker", MACHINE, worker.worker),
 )
 
 

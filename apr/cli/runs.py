@@ -12,11 +12,14 @@ from rich.text import Text
 
 from apr.cli import options as o
 from apr.cli.details import RunDetails, brief_document, load_details
-from apr.cli.execution import choose_format, emit_result, execute, exit_code, report
+from apr.cli.distribution import DistributionOptions
+from apr.cli.execution import choose_format, emit_result, exit_code, report
+from apr.cli.groups import grouped
 from apr.cli.output import Format, PatchFormat, check_output, emit_json, emit_rich, err_console
 from apr.cli.request import find_run_id, open_service
 from apr.cli.summary import render_patches, render_summary
 from apr.cli.text import count, duration, first_line, one_line, shorten
+from apr.core.errors import BadInputError
 from apr.core.run import RepairRun, RunStatus
 
 STATUS_STYLES = {
@@ -30,10 +33,13 @@ STATUS_STYLES = {
 
 def list_runs(
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many.")] = 20,
+    status: Annotated[
+        RunStatus | None, typer.Option("--status", help="Only those of this status.")
+    ] = None,
     form: o.FormatOption = Format.TEXT,
 ) -> None:
     """List the runs, the newest first."""
-    runs = open_service().list_runs(limit=limit)
+    runs = open_service().list_runs(limit=limit, status=status)
     if form is Format.JSON:
         emit_json({"runs": [brief_document(run) for run in runs]})
     elif runs:
@@ -133,14 +139,29 @@ def _render_triggers(details: RunDetails) -> list[RenderableType]:
     return [Text(), table]
 
 
+def cancel(run: o.RunArgument, quiet: o.QuietOption = False) -> None:
+    """Cancel a run that waits or is executed, here or by a worker; it ends within seconds."""
+    service = open_service()
+    run_id = find_run_id(service, run)
+    if not service.cancel_run(run_id):
+        status = service.get_run(run_id).status.value
+        raise BadInputError(f"run {run_id} has ended already: it is {status}")
+    if not quiet:
+        err_console().print(f"run {run_id} is cancelled", soft_wrap=True)
+
+
+@grouped
 def resume(
     run: o.RunArgument,
     form: o.PatchFormatOption = None,
     json: o.JsonOption = False,
     output: o.OutputOption = None,
     quiet: o.QuietOption = False,
+    *,
+    distribution: DistributionOptions,
 ) -> None:
     """Go on with an interrupted run; nothing that was validated is lost or repeated."""
+    queue = distribution.queue()
     chosen = choose_format(form, json=json, output=output)
     check_output(output)
     service = open_service()
@@ -150,6 +171,6 @@ def resume(
         if not quiet:
             err_console().print(f"run {run_id} has ended already; this is its result")
     else:
-        found = execute(service, run_id, quiet=quiet)
+        found = distribution.execute(service, run_id, queue, quiet=quiet)
     report(service, found, chosen, output, quiet=quiet)
     raise typer.Exit(int(exit_code(found)))

@@ -5,6 +5,9 @@ A bad patch is a result and never an exception; these say that the question coul
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Iterator
 from enum import IntEnum
 
 
@@ -51,6 +54,37 @@ class StoreError(EnvironmentUnusableError):
     """The database cannot be opened, migrated or written."""
 
 
+class StoreUnavailableError(StoreError):
+    """The database cannot be reached or has no room, which may pass."""
+
+
+class QueueUnavailableError(EnvironmentUnusableError):
+    """The broker of the queue cannot be reached."""
+
+
+class BoardUnavailableError(EnvironmentUnusableError):
+    """Where searchers and helpers meet cannot be reached."""
+
+
+_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether this machine's state of the moment is to blame, such as a full disk."""
+    return any(
+        isinstance(cause, StoreUnavailableError)
+        or (isinstance(cause, OSError) and cause.errno in _PASSING)
+        or os.strerror(errno.ENOSPC) in str(cause)
+        for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 class PatchDoesNotApplyError(AprError):
     """A patch does not fit the text it was applied to."""
 
@@ -69,6 +103,24 @@ class BudgetExhaustedError(AprError):
 
 class LeaseLostError(AprError):
     """Another process owns this run now."""
+
+
+class RunHaltedError(AprError):
+    """Someone else had a run stopped where it was; nothing of it is lost."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class RunCancelledError(RunHaltedError):
+    """A user cancelled the run."""
+
+
+class RunHandedBackError(RunHaltedError):
+    """A worker gave the run back to the queue, and another one goes on with it."""
+
+
+class RunElsewhereError(BadInputError):
+    """Another process executes this run, or nobody is meant to."""
 
 
 class ModelRefusedError(BadInputError):

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
-from apr.core.bug import Bug
+from apr.core.bug import Bug, TestId
 from apr.core.location import SuspiciousLocation
 from apr.core.oracle import Oracle
 from apr.core.patch import Patch
 from apr.core.report import Baseline, TestResult, ValidationReport
-from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Usage
+from apr.core.run import (
+    Garbage,
+    RankedPatch,
+    RepairRun,
+    RunEvent,
+    RunStatus,
+    Submission,
+    Totals,
+    Usage,
+)
 from apr.core.tree import SearchNode, SearchTree
 
 
@@ -225,8 +235,43 @@ class OracleStore(Protocol):
         ...
 
 
-class RunStore(OutcomeStore, OracleStore, Protocol):
+class SubmissionStore(Protocol):
+    """Knows which runs are in the queue's care, whatever becomes of the broker."""
+
+    def submit(self, run_id: str, priority: int = 0) -> None:
+        """Hand the run to the queue: it is QUEUED, whatever it was."""
+        ...
+
+    def withdraw(self, run_id: str) -> None:
+        """Take the run out of the queue's care; its status stays."""
+        ...
+
+    def submission(self, run_id: str) -> Submission | None:
+        """None when the run is not in the queue's care."""
+        ...
+
+    def reclaim(self) -> Sequence[Submission]:
+        """Make those runs QUEUED whose owner let the lease run out, and return them.
+
+        Of several callers at once, one is told of each.
+        """
+        ...
+
+    def waiting(self) -> Sequence[Submission]:
+        """The submitted runs that are QUEUED, the most urgent and then the oldest first."""
+        ...
+
+
+class RunStore(OutcomeStore, OracleStore, SubmissionStore, Protocol):
     """Keeps runs, nodes, reports and events. Every method is one transaction."""
+
+    def fenced(self, owner: str) -> RunStore:
+        """This store, as the owner of a run is to see it.
+
+        Whatever it writes about a run, it raises LeaseLostError instead when the run is no longer
+        the owner's, even if that happens in the very moment of writing.
+        """
+        ...
 
     def create_run(self, run: RepairRun) -> None: ...
 
@@ -234,7 +279,11 @@ class RunStore(OutcomeStore, OracleStore, Protocol):
         """Raises BadInputError when no run, or more than one, has an id starting so."""
         ...
 
-    def list_runs(self, *, limit: int = 50, offset: int = 0) -> Sequence[RepairRun]: ...
+    def list_runs(
+        self, *, limit: int = 50, offset: int = 0, status: RunStatus | None = None
+    ) -> Sequence[RepairRun]: ...
+
+    def totals(self) -> Totals: ...
 
     def claim(self, run_id: str, owner: str, ttl_s: float) -> bool:
         """Become the one searcher of the run until `ttl_s` from now; False if someone else is."""
@@ -247,6 +296,12 @@ class RunStore(OutcomeStore, OracleStore, Protocol):
     def release(self, run_id: str, owner: str) -> None: ...
 
     def set_status(self, run_id: str, status: RunStatus, message: str = "") -> None: ...
+
+    def change_status(
+        self, run_id: str, before: Collection[RunStatus], status: RunStatus, message: str = ""
+    ) -> bool:
+        """Set the status if it is one of `before`; False if it was not."""
+        ...
 
     def save_usage(self, run_id: str, usage: Usage) -> None: ...
 
@@ -266,12 +321,76 @@ class RunStore(OutcomeStore, OracleStore, Protocol):
 
     def load_artifact(self, run_id: str, name: str) -> bytes | None: ...
 
+    def delete_runs(self, ended_before: datetime, *, only_count: bool = False) -> Garbage:
+        """Delete, or only count, the runs that ended before then, and what no other run has.
+
+        What is kept for later runs (verdicts, oracles, replies) is bounded by itself.
+        """
+        ...
+
     def append_event(self, run_id: str, kind: str, data: Mapping[str, Any]) -> RunEvent: ...
 
     def events(self, run_id: str, after: int = 0) -> Iterator[RunEvent]: ...
 
 
-class JobQueue(Protocol):
-    """Carries a run's id to whoever executes it, and nothing else."""
+@dataclass(frozen=True, slots=True)
+class BoardItem:
+    """A patch that a searcher wants judged: number `index` of its `batch`.
 
-    def submit(self, run_id: str) -> None: ...
+    `learned` is what the searcher's validator has made of earlier verdicts: how many patches each
+    test has found out. A helper that adopts it runs the tests in the same order.
+    """
+
+    batch: str
+    index: int
+    patch: Patch
+    learned: Mapping[TestId, int]
+
+
+@dataclass(frozen=True, slots=True)
+class BoardResult:
+    """What became of an item."""
+
+    batch: str
+    index: int
+    report: ValidationReport
+
+
+class ValidationBoard(Protocol):
+    """Where a searcher lays out patches and helpers take them; it may lose anything at any time.
+
+    Every method raises BoardUnavailableError when it cannot be reached.
+    """
+
+    def lay_out(self, run_id: str, items: Sequence[BoardItem]) -> None:
+        """Replace whatever lies there of the run, and have helpers called."""
+        ...
+
+    def take(self, run_id: str, count: int, wait_s: float = 0.0) -> Sequence[BoardItem]:
+        """At most `count` items, which nobody else gets; wait for the first one if need be."""
+        ...
+
+    def hand_in(self, run_id: str, result: BoardResult) -> None: ...
+
+    def results(self, run_id: str, wait_s: float = 0.0) -> Sequence[BoardResult]:
+        """The results handed in since the last call; wait for one if need be."""
+        ...
+
+
+class JobQueue(Protocol):
+    """Carries a run's id to whoever executes it, and nothing else.
+
+    An id may come twice, or never: the store knows better, and whoever executes asks it.
+    """
+
+    def submit(self, submission: Submission) -> None:
+        """Raises QueueUnavailableError when the queue cannot be reached."""
+        ...
+
+    def depth(self) -> int:
+        """How many ids nobody has taken yet.
+
+        Raises:
+            QueueUnavailableError: when the queue cannot be reached.
+        """
+        ...

@@ -53,6 +53,31 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Submission:
+    """A run in the queue's care; `priority` is from 0 to 9, and the highest one comes first."""
+
+    run_id: str
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What all runs together are and have spent; a status that no run has is absent."""
+
+    runs: Mapping[RunStatus, int]
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """What is, or would be, deleted: runs, and the contents of their files, of `size` bytes."""
+
+    runs: int
+    blobs: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunEvent:
     """One ordered fact about a run. `kind` is a dotted name, `data` is JSON."""
 

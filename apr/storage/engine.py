@@ -16,12 +16,17 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from apr.core.errors import StoreError
+from apr.core.errors import StoreError, StoreUnavailableError
 
 BUSY_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10
 
 _WRITE = "apr_write"
+
+# No connection, no resources (memory, disk, connections), the server stops or starts, a standby,
+# a deadlock or a serialization failure.
+_PASSING_STATES = ("08", "53", "57P", "25006", "40")
+_PASSING_SIGNS = ("connection", "disk is full", "no space left", "database is locked", "timeout")
 
 _ADVICE = (
     ("unable to open database file", "check that the folder exists and that you may write to it"),
@@ -163,7 +168,20 @@ def translated_errors(url: URL) -> Iterator[None]:
     try:
         yield
     except (DBAPIError, InterfaceError, PoolTimeoutError) as error:
-        raise StoreError(explain(url, error)) from error
+        kind = StoreUnavailableError if may_pass(error) else StoreError
+        raise kind(explain(url, error)) from error
+
+
+def may_pass(error: SQLAlchemyError) -> bool:
+    """Whether it is the server's or the disk's state that is to blame, not what was asked."""
+    if isinstance(error, PoolTimeoutError) or getattr(error, "connection_invalidated", False):
+        return True
+    cause = getattr(error, "orig", None)
+    state = getattr(cause, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(_PASSING_STATES)
+    reason = _reason(error).lower()
+    return any(sign in reason for sign in _PASSING_SIGNS)
 
 
 def explain(url: URL, error: SQLAlchemyError) -> str:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import RLock
 from typing import Any
 
 from apr.core.oracle import Oracle
 from apr.core.report import ValidationReport
-from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Usage
+from apr.core.run import (
+    Garbage,
+    RankedPatch,
+    RepairRun,
+    RunEvent,
+    RunStatus,
+    Submission,
+    Totals,
+    Usage,
+)
 from apr.core.tree import SearchNode, SearchTree
 from apr.storage import codec, rules
 from apr.storage.linking import build_tree
@@ -33,6 +44,8 @@ class _Record:
     artifacts: dict[str, bytes] = field(default_factory=dict)
     events: list[RunEvent] = field(default_factory=list)
     lease: _Lease | None = None
+    submitted_at: datetime | None = None
+    priority: int = 0
 
 
 class InMemoryRunStore:
@@ -48,6 +61,13 @@ class InMemoryRunStore:
         self._outcomes: dict[str, ValidationReport] = {}
         self._oracles: dict[str, Oracle] = {}
         self._lock = RLock()
+        self._owner: str | None = None
+
+    def fenced(self, owner: str) -> InMemoryRunStore:
+        """See `RunStore.fenced`."""
+        view = copy(self)
+        view._owner = owner
+        return view
 
     def create_run(self, run: RepairRun) -> None:
         rules.check_new_run(run)
@@ -63,12 +83,23 @@ class InMemoryRunStore:
             starting = (known for known in self._records if known.startswith(run_id))
             return _detached(self._records[rules.pick_run_id(run_id, starting)].run)
 
-    def list_runs(self, *, limit: int = 50, offset: int = 0) -> Sequence[RepairRun]:
-        """The newest first."""
+    def list_runs(
+        self, *, limit: int = 50, offset: int = 0, status: RunStatus | None = None
+    ) -> Sequence[RepairRun]:
+        """The newest first; of one status, or all."""
         with self._lock:
             runs = [record.run for record in self._records.values()]
+        runs = [run for run in runs if status in (None, run.status)]
         runs.sort(key=lambda run: (run.created_at, run.id), reverse=True)
         return [_detached(run) for run in runs[offset : offset + limit]]
+
+    def totals(self) -> Totals:
+        """What all runs together are and have spent."""
+        with self._lock:
+            runs = [record.run for record in self._records.values()]
+        spent = [astuple(run.usage) for run in runs]
+        usage = Usage(*map(sum, zip(*spent, strict=True))) if spent else Usage()
+        return Totals(dict(Counter(run.status for run in runs)), usage)
 
     def claim(self, run_id: str, owner: str, ttl_s: float) -> bool:
         with self._lock:
@@ -98,6 +129,59 @@ class InMemoryRunStore:
         finished_at = self._clock() if status.is_final else None
         self._update_run(run_id, status=status, message=message, finished_at=finished_at)
 
+    def change_status(
+        self, run_id: str, before: Collection[RunStatus], status: RunStatus, message: str = ""
+    ) -> bool:
+        """See `RunStore.change_status`."""
+        with self._lock:
+            if self._mine(run_id).run.status not in before:
+                return False
+            self.set_status(run_id, status, message)
+            return True
+
+    def submit(self, run_id: str, priority: int = 0) -> None:
+        """See `SubmissionStore.submit`."""
+        with self._lock:
+            self.set_status(run_id, RunStatus.QUEUED)
+            record = self._record(run_id)
+            record.submitted_at, record.priority = self._clock(), priority
+
+    def withdraw(self, run_id: str) -> None:
+        """See `SubmissionStore.withdraw`."""
+        with self._lock:
+            self._record(run_id).submitted_at = None
+
+    def submission(self, run_id: str) -> Submission | None:
+        """See `SubmissionStore.submission`."""
+        with self._lock:
+            record = self._record(run_id)
+            return None if record.submitted_at is None else Submission(run_id, record.priority)
+
+    def reclaim(self) -> Sequence[Submission]:
+        """See `SubmissionStore.reclaim`."""
+        with self._lock:
+            found = self._submitted(RunStatus.RUNNING)
+            for submission in found:
+                self.set_status(submission.run_id, RunStatus.QUEUED, "its worker was lost")
+            return sorted(found, key=lambda submission: (-submission.priority, submission.run_id))
+
+    def waiting(self) -> Sequence[Submission]:
+        """See `SubmissionStore.waiting`."""
+        with self._lock:
+            return self._submitted(RunStatus.QUEUED)
+
+    def _submitted(self, status: RunStatus) -> list[Submission]:
+        """Those of a status that nobody owns, the most urgent first."""
+        now = self._clock()
+        found = [
+            (-record.priority, record.submitted_at, run_id)
+            for run_id, record in self._records.items()
+            if record.submitted_at is not None
+            and record.run.status is status
+            and (record.lease is None or record.lease.expires_at <= now)
+        ]
+        return [Submission(run_id, -urgency) for urgency, _, run_id in sorted(found)]
+
     def save_usage(self, run_id: str, usage: Usage) -> None:
         self._update_run(run_id, usage=usage)
 
@@ -107,7 +191,7 @@ class InMemoryRunStore:
 
     def _update_run(self, run_id: str, **changes: Any) -> None:
         with self._lock:
-            record = self._record(run_id)
+            record = self._mine(run_id)
             record.run = replace(record.run, **changes)
 
     def save_nodes(self, run_id: str, nodes: Sequence[SearchNode]) -> None:
@@ -116,7 +200,7 @@ class InMemoryRunStore:
         A candidate has one report, so the last one saved for a patch digest is kept.
         """
         with self._lock:
-            record = self._record(run_id)
+            record = self._mine(run_id)
             for node in sorted(nodes, key=lambda node: node.id):
                 if node.report is not None:
                     record.reports[node.patch.digest] = node.report
@@ -135,7 +219,7 @@ class InMemoryRunStore:
     def save_artifact(self, run_id: str, name: str, content: bytes) -> None:
         """Replaces an artifact of that name."""
         with self._lock:
-            self._record(run_id).artifacts[name] = bytes(content)
+            self._mine(run_id).artifacts[name] = bytes(content)
 
     def load_artifact(self, run_id: str, name: str) -> bytes | None:
         with self._lock:
@@ -166,7 +250,7 @@ class InMemoryRunStore:
         """
         plain = codec.plain_json(data)
         with self._lock:
-            events = self._record(run_id).events
+            events = self._mine(run_id).events
             events.append(RunEvent(len(events) + 1, self._clock(), kind, plain))
             return _copied(events[-1])
 
@@ -175,6 +259,28 @@ class InMemoryRunStore:
         with self._lock:
             known = self._record(run_id).events
             return iter([_copied(event) for event in known if event.sequence > after])
+
+    def delete_runs(self, ended_before: datetime, *, only_count: bool = False) -> Garbage:
+        """See `RunStore.delete_runs`."""
+        with self._lock:
+            ends = {run_id: record.run.finished_at for run_id, record in self._records.items()}
+            old = {run_id for run_id, end in ends.items() if end is not None and end < ended_before}
+            kept = self._blobs(set(self._records) - old)
+            gone = self._blobs(old) - kept
+            if not only_count:
+                for run_id in old:
+                    del self._records[run_id]
+        return Garbage(len(old), len(gone), sum(map(len, gone)))
+
+    def _blobs(self, run_ids: Collection[str]) -> set[bytes]:
+        return {blob for run_id in run_ids for blob in self._records[run_id].artifacts.values()}
+
+    def _mine(self, run_id: str) -> _Record:
+        """The record, to write to it."""
+        record = self._record(run_id)
+        if self._owner is not None and (record.lease is None or record.lease.owner != self._owner):
+            raise rules.lease_lost(run_id, self._owner)
+        return record
 
     def _record(self, run_id: str) -> _Record:
         if run_id not in self._records:

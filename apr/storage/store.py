@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, delete, or_, select, update
+from sqlalchemy import Connection, Engine, Select, delete, func, or_, select, update
 from sqlalchemy import insert as plain_insert
 
 from apr.core.oracle import Oracle
 from apr.core.report import ValidationReport
-from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Usage
+from apr.core.run import (
+    Garbage,
+    RankedPatch,
+    RepairRun,
+    RunEvent,
+    RunStatus,
+    Submission,
+    Totals,
+    Usage,
+)
 from apr.core.tree import SearchNode, SearchTree
 from apr.storage import codec, kept, rows, rules
 from apr.storage.engine import reading, writing
@@ -47,22 +57,31 @@ class SqlRunStore:
 
     Methods raise BadInputError for a run that does not exist and StoreError for whatever the
     database refuses. `clock` returns an aware time and decides which leases have expired.
+    Without one a server's own clock does, so that no machine's wrong clock takes runs from others.
     """
 
     def __init__(
         self,
         engine: Engine,
-        clock: rules.Clock = rules.utc_now,
+        clock: rules.Clock | None = None,
         *,
         outcome_bytes: int = kept.MAX_BYTES,
         oracle_bytes: int = kept.MAX_BYTES,
     ) -> None:
         """`outcome_bytes` and `oracle_bytes` bound what is kept for later runs."""
         self._engine = engine
-        self._clock = clock
+        self._clock = clock or rules.utc_now
+        self._asks_server = clock is None and engine.dialect.name == "postgresql"
+        self._owner: str | None = None
         self._outcome_bytes = outcome_bytes
         self._oracle_bytes = oracle_bytes
         self._unchecked_outcomes = 0
+
+    def fenced(self, owner: str) -> SqlRunStore:
+        """See `RunStore.fenced`: the lease is looked at, and held, in the writing transaction."""
+        view = copy(self)
+        view._owner = owner
+        return view
 
     def create_run(self, run: RepairRun) -> None:
         rules.check_new_run(run)
@@ -83,33 +102,48 @@ class SqlRunStore:
             exact = rules.pick_run_id(run_id, starting)
             return _load_runs(connection, _RUNS.where(RepairRunRow.id == exact))[0]
 
-    def list_runs(self, *, limit: int = 50, offset: int = 0) -> Sequence[RepairRun]:
-        """The newest first."""
-        query = _RUNS.order_by(RepairRunRow.created_at.desc(), RepairRunRow.id.desc())
+    def list_runs(
+        self, *, limit: int = 50, offset: int = 0, status: RunStatus | None = None
+    ) -> Sequence[RepairRun]:
+        """The newest first; of one status, or all."""
+        wanted = _RUNS if status is None else _RUNS.where(RepairRunRow.status == status.value)
+        query = wanted.order_by(RepairRunRow.created_at.desc(), RepairRunRow.id.desc())
         with reading(self._engine) as connection:
             return _load_runs(connection, query.limit(limit).offset(offset))
 
+    def totals(self) -> Totals:
+        """What all runs together are and have spent."""
+        run = RepairRunRow
+        spent = (run.candidates, run.validations, run.seconds, run.cost_usd, run.tokens, run.calls)
+        by_status = select(run.status, func.count()).group_by(run.status)
+        with reading(self._engine) as connection:
+            runs = {RunStatus(row[0]): row[1] for row in connection.execute(by_status)}
+            sums = connection.execute(select(*(func.sum(column) for column in spent))).one()
+        counted, validations, seconds, cost_usd, tokens, calls = (value or 0 for value in sums)
+        usage = Usage(
+            int(counted), int(validations), float(seconds), float(cost_usd), int(tokens), int(calls)
+        )
+        return Totals(runs, usage)
+
     def claim(self, run_id: str, owner: str, ttl_s: float) -> bool:
-        now = self._clock()
-        values = {"run_id": run_id, "owner": owner, "expires_at": now + timedelta(seconds=ttl_s)}
         with writing(self._engine) as connection:
             _require_run(connection, run_id)
+            now = self._lease_time(connection)
+            expires_at = now + timedelta(seconds=ttl_s)
+            values = {"run_id": run_id, "owner": owner, "expires_at": expires_at}
             statement = insert(connection, LeaseRow).values(values)
             statement = statement.on_conflict_do_update(
                 index_elements=["run_id"],
-                set_={"owner": owner, "expires_at": values["expires_at"]},
+                set_={"owner": owner, "expires_at": expires_at},
                 where=or_(LeaseRow.expires_at <= now, LeaseRow.owner == owner),
             )
             return connection.execute(statement.returning(LeaseRow.owner)).first() is not None
 
     def renew(self, run_id: str, owner: str, ttl_s: float) -> None:
-        expires_at = self._clock() + timedelta(seconds=ttl_s)
-        statement = (
-            update(LeaseRow)
-            .where(LeaseRow.run_id == run_id, LeaseRow.owner == owner)
-            .values(expires_at=expires_at)
-        )
+        statement = update(LeaseRow).where(LeaseRow.run_id == run_id, LeaseRow.owner == owner)
         with writing(self._engine) as connection:
+            expires_at = self._lease_time(connection) + timedelta(seconds=ttl_s)
+            statement = statement.values(expires_at=expires_at)
             if connection.execute(statement).rowcount != 1:
                 raise rules.lease_lost(run_id, owner)
 
@@ -119,18 +153,80 @@ class SqlRunStore:
         with writing(self._engine) as connection:
             connection.execute(statement)
 
+    def _lease_time(self, connection: Connection) -> datetime:
+        if not self._asks_server:
+            return self._clock()
+        now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        return now
+
     def set_status(self, run_id: str, status: RunStatus, message: str = "") -> None:
         """A final status also sets the time of the end, any other one clears it."""
-        finished_at = self._clock() if status.is_final else None
-        self._update_run(
-            run_id, {"status": status.value, "message": message, "finished_at": finished_at}
+        self._update_run(run_id, self._status_values(status, message))
+
+    def change_status(
+        self, run_id: str, before: Collection[RunStatus], status: RunStatus, message: str = ""
+    ) -> bool:
+        """See `RunStore.change_status`."""
+        statement = (
+            update(RepairRunRow)
+            .where(RepairRunRow.id == run_id, RepairRunRow.status.in_([s.value for s in before]))
+            .values(self._status_values(status, message))
         )
+        with writing(self._engine) as connection:
+            _require_run(connection, run_id)
+            self._require_mine(connection, run_id)
+            return connection.execute(statement).rowcount == 1
+
+    def _status_values(self, status: RunStatus, message: str) -> rows.Values:
+        finished_at = self._clock() if status.is_final else None
+        return {"status": status.value, "message": message, "finished_at": finished_at}
+
+    def submit(self, run_id: str, priority: int = 0) -> None:
+        """See `SubmissionStore.submit`."""
+        values = self._status_values(RunStatus.QUEUED, "")
+        self._update_run(run_id, values | {"submitted_at": self._clock(), "priority": priority})
+
+    def withdraw(self, run_id: str) -> None:
+        """See `SubmissionStore.withdraw`."""
+        self._update_run(run_id, {"submitted_at": None})
+
+    def submission(self, run_id: str) -> Submission | None:
+        """See `SubmissionStore.submission`."""
+        query = select(RepairRunRow.priority).where(RepairRunRow.id == run_id, _SUBMITTED)
+        with reading(self._engine) as connection:
+            _require_run(connection, run_id)
+            priority = connection.execute(query).scalar()
+            return None if priority is None else Submission(run_id, priority)
+
+    def reclaim(self) -> Sequence[Submission]:
+        """See `SubmissionStore.reclaim`."""
+        with writing(self._engine) as connection:
+            statement = (
+                update(RepairRunRow)
+                .where(_SUBMITTED, RepairRunRow.status == RunStatus.RUNNING.value)
+                .where(RepairRunRow.id.not_in(_leased(self._lease_time(connection))))
+                .values(self._status_values(RunStatus.QUEUED, "its worker was lost"))
+                .returning(RepairRunRow.id, RepairRunRow.priority)
+            )
+            return _by_urgency(connection.execute(statement))
+
+    def waiting(self) -> Sequence[Submission]:
+        """See `SubmissionStore.waiting`; a run whose owner is about to begin does not wait."""
+        with reading(self._engine) as connection:
+            query = (
+                select(RepairRunRow.id, RepairRunRow.priority)
+                .where(_SUBMITTED, RepairRunRow.status == RunStatus.QUEUED.value)
+                .where(RepairRunRow.id.not_in(_leased(self._lease_time(connection))))
+                .order_by(RepairRunRow.priority.desc(), RepairRunRow.submitted_at, RepairRunRow.id)
+            )
+            return [Submission(row.id, row.priority) for row in connection.execute(query)]
 
     def save_usage(self, run_id: str, usage: Usage) -> None:
         self._update_run(run_id, rows.usage_values(usage))
 
     def _update_run(self, run_id: str, values: rows.Values) -> None:
         with writing(self._engine) as connection:
+            self._require_mine(connection, run_id)
             statement = update(RepairRunRow).where(RepairRunRow.id == run_id).values(values)
             if connection.execute(statement).rowcount != 1:
                 raise rules.no_run(run_id)
@@ -139,7 +235,21 @@ class SqlRunStore:
         """Replaces the patches saved before."""
         with writing(self._engine) as connection:
             _require_run(connection, run_id)
+            self._require_mine(connection, run_id)
             _replace_patches(connection, run_id, patches)
+
+    def _require_mine(self, connection: Connection, run_id: str) -> None:
+        """Raises LeaseLostError when a fenced store's run is someone else's; else holds on to it.
+
+        The lease's row stays locked until the commit: nobody takes the run over in between.
+        """
+        if self._owner is None:
+            return
+        mine = select(LeaseRow.run_id).where(
+            LeaseRow.run_id == run_id, LeaseRow.owner == self._owner
+        )
+        if connection.execute(mine.with_for_update()).first() is None:
+            raise rules.lease_lost(run_id, self._owner)
 
     def save_nodes(self, run_id: str, nodes: Sequence[SearchNode]) -> None:
         """Insert new nodes and update the statistics and reports of known ones.
@@ -153,6 +263,7 @@ class SqlRunStore:
         node_values = [rows.node_values(run_id, digest, node) for digest, node in pairs]
         with writing(self._engine) as connection:
             _require_run(connection, run_id)
+            self._require_mine(connection, run_id)
             upsert(connection, CandidateRow, candidates)
             upsert(connection, ReportRow, list(reports.values()), _REPORT_UPDATES)
             upsert(connection, NodeRow, node_values, _NODE_UPDATES)
@@ -185,6 +296,7 @@ class SqlRunStore:
         }
         with writing(self._engine) as connection:
             _require_run(connection, run_id)
+            self._require_mine(connection, run_id)
             upsert(connection, BlobRow, [blob])
             upsert(connection, ArtifactRow, [artifact], ("sha256", "created_at"))
 
@@ -246,6 +358,7 @@ class SqlRunStore:
             .returning(RepairRunRow.last_event)
         )
         with writing(self._engine) as connection:
+            self._require_mine(connection, run_id)
             sequence = connection.execute(count).scalar()
             if sequence is None:
                 raise rules.no_run(run_id)
@@ -264,6 +377,22 @@ class SqlRunStore:
         with reading(self._engine) as connection:
             _require_run(connection, run_id)
             return iter([rows.event_from(row) for row in connection.execute(query)])
+
+    def delete_runs(self, ended_before: datetime, *, only_count: bool = False) -> Garbage:
+        """See `RunStore.delete_runs`."""
+        old = select(RepairRunRow.id).where(RepairRunRow.finished_at < ended_before)
+        with writing(self._engine) as connection:
+            ids = connection.execute(old).scalars().all()
+            kept_blobs = select(ArtifactRow.sha256).where(ArtifactRow.run_id.not_in(ids))
+            unused = BlobRow.sha256.not_in(kept_blobs)
+            query = select(func.count(), func.coalesce(func.sum(BlobRow.size), 0)).where(unused)
+            count, size = connection.execute(query).one()
+            if not only_count:
+                connection.execute(delete(RepairRunRow).where(RepairRunRow.id.in_(ids)))
+                connection.execute(delete(BlobRow).where(unused))
+                known = select(RepairRunRow.subject_id)
+                connection.execute(delete(SubjectRow).where(SubjectRow.id.not_in(known)))
+        return Garbage(len(ids), int(count), int(size))
 
     def unpublished_events(self, limit: int = 100) -> Sequence[tuple[str, RunEvent]]:
         """Events of all runs that no relay has passed on yet, with their run's id, oldest first."""
@@ -291,11 +420,22 @@ class SqlRunStore:
             connection.execute(statement)
 
 
+_SUBMITTED = RepairRunRow.submitted_at.is_not(None)
+
 _REPORT_UPDATES = tuple(c.name for c in ReportRow.__table__.columns if c.name not in _REPORT_KEY)
 
 _RUNS = select(*RepairRunRow.__table__.columns, SubjectRow.bug).join(
     SubjectRow, SubjectRow.id == RepairRunRow.subject_id
 )
+
+
+def _leased(now: datetime) -> Select[str]:
+    return select(LeaseRow.run_id).where(LeaseRow.expires_at > now)
+
+
+def _by_urgency(found: Iterable[Any]) -> list[Submission]:
+    made = [Submission(row.id, row.priority) for row in found]
+    return sorted(made, key=lambda submission: (-submission.priority, submission.run_id))
 
 
 def _require_run(connection: Connection, run_id: str) -> None:

@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from apr.storage.columns import ExactText, PackedJson, UtcDateTime
 from apr.storage.rules import RUN_ID_LENGTH
 
-HEAD_REVISION = "0005"
+HEAD_REVISION = "0006"
 """The Alembic revision these tables correspond to."""
 
 # Byte order on PostgreSQL too, whatever the cluster's locale: prefixes become index ranges.
@@ -76,13 +76,17 @@ class SubjectRow(Base):
 
 
 class RepairRunRow(Base):
-    """A run; `last_event` counts its events, so that their numbers have no gap."""
+    """A run; `last_event` counts its events, so that their numbers have no gap.
+
+    `submitted_at` says since when a run belongs to the queue; null: to the process that began it.
+    """
 
     __tablename__ = "runs"
     __table_args__ = (
         Index(None, "created_at", "id"),
         Index(None, "status", "created_at"),
         Index(None, "subject_id", "created_at"),
+        Index(None, "submitted_at"),
     )
 
     id: Mapped[str] = mapped_column(RunId, primary_key=True)
@@ -101,6 +105,8 @@ class RepairRunRow(Base):
     tokens: Mapped[int] = mapped_column(BigInteger)
     calls: Mapped[int] = mapped_column(BigInteger)
     last_event: Mapped[int] = mapped_column(Integer)
+    submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    priority: Mapped[int] = mapped_column(Integer, server_default="0")
 
 
 class CandidateRow(Base):

@@ -27,7 +27,16 @@ from apr.core.report import (
     ValidationReport,
     Verdict,
 )
-from apr.core.run import Budget, RankedPatch, RepairRun, RunStatus, Usage
+from apr.core.run import (
+    Budget,
+    Garbage,
+    RankedPatch,
+    RepairRun,
+    RunStatus,
+    Submission,
+    Totals,
+    Usage,
+)
 from apr.core.tree import SearchNode, SearchTree
 from apr.storage.engine import make_engine
 from apr.storage.memory import InMemoryRunStore
@@ -182,6 +191,15 @@ def test_runs_are_listed_newest_first(store: RunStore) -> None:
     assert [run.id for run in store.list_runs(limit=2, offset=1)] == ["r0", "r2"]
 
 
+def test_runs_are_listed_by_status(store: RunStore) -> None:
+    for name in "abc":
+        store.create_run(make_run(name))
+    store.set_status("b", RunStatus.FAILED)
+    assert [run.id for run in store.list_runs(status=RunStatus.FAILED)] == ["b"]
+    assert len(store.list_runs(status=RunStatus.QUEUED)) == 2
+    assert store.list_runs(status=RunStatus.CANCELLED) == []
+
+
 def test_a_final_status_sets_the_end_and_resuming_clears_it(
     store: RunStore, clock: ManualClock
 ) -> None:
@@ -324,9 +342,145 @@ def test_of_many_claims_at_once_one_wins(store: RunStore) -> None:
     assert won.count(True) == 1
 
 
+WRITES: list[Callable[[RunStore], object]] = [
+    lambda s: s.set_status("r1", RunStatus.RUNNING),
+    lambda s: s.change_status("r1", [RunStatus.QUEUED], RunStatus.RUNNING),
+    lambda s: s.save_usage("r1", Usage(candidates=99)),
+    lambda s: s.save_patches("r1", [RankedPatch(1, 1, "d", "o")]),
+    lambda s: s.save_nodes("r1", make_tree().nodes),
+    lambda s: s.save_artifact("r1", "n", b"x"),
+    lambda s: s.append_event("r1", "k", {}),
+]
+
+
+def test_whoever_lost_the_lease_writes_nothing(store: RunStore, clock: ManualClock) -> None:
+    store.create_run(make_run())
+    store.claim("r1", "a", 10)
+    mine = store.fenced("a")
+    for write in WRITES:
+        write(mine)
+    before = (store.get_run("r1"), store.load_tree("r1"), list(store.events("r1")))
+    clock.advance(11)
+    mine.save_usage("r1", before[0].usage)  # late, but nobody has taken it over
+    store.claim("r1", "b", 10)
+    for write in WRITES:
+        with pytest.raises(LeaseLostError):
+            write(mine)
+    after = (store.get_run("r1"), store.load_tree("r1"), list(store.events("r1")))
+    assert after == before
+    for write in WRITES:
+        write(store.fenced("b"))
+
+
+def test_a_takeover_waits_for_the_write_under_way(store: RunStore, clock: ManualClock) -> None:
+    """Of an owner that writes and one that takes over, the store lets one go first."""
+    store.create_run(make_run())
+    for turn in range(20):
+        old, new = f"old {turn}", f"new {turn}"
+        assert store.claim("r1", old, 10)
+        clock.advance(11)
+
+        def write(owner: str = old) -> bool:
+            try:
+                store.fenced(owner).append_event("r1", owner, {})
+            except LeaseLostError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            written, claimed = pool.submit(write), pool.submit(store.claim, "r1", new, 10)
+            assert claimed.result()
+        store.fenced(new).append_event("r1", new, {})
+        kinds = [event.kind for event in store.events("r1")]
+        assert kinds[-1] == new
+        assert (old in kinds) == written.result()
+        clock.advance(11)
+
+
+def test_submitted_runs_wait_in_the_order_of_urgency_and_age(
+    store: RunStore, clock: ManualClock
+) -> None:
+    for name, priority in (("a", 0), ("b", 5), ("c", 0), ("d", 5)):
+        store.create_run(make_run(name))
+        store.submit(name, priority)
+        clock.advance(1)
+    store.create_run(make_run("embedded"))
+    assert [s.run_id for s in store.waiting()] == ["b", "d", "a", "c"]
+    assert store.submission("b") == Submission("b", 5)
+    assert store.submission("embedded") is None
+    store.withdraw("d")
+    store.claim("a", "owner", 10)
+    store.set_status("c", RunStatus.CANCELLED)
+    assert [s.run_id for s in store.waiting()] == ["b"]
+    store.submit("c")
+    assert [s.run_id for s in store.waiting()] == ["b", "c"]
+    assert store.get_run("c").finished_at is None
+
+
+def test_runs_of_silent_owners_are_reclaimed_once(store: RunStore, clock: ManualClock) -> None:
+    for name in ("silent", "alive", "ended", "embedded"):
+        store.create_run(make_run(name))
+        if name != "embedded":
+            store.submit(name, 3)
+        store.claim(name, "owner", 10 if name != "alive" else 100)
+        store.set_status(name, RunStatus.RUNNING)
+    store.set_status("ended", RunStatus.SUCCEEDED)
+    assert store.reclaim() == []
+    clock.advance(11)
+    assert store.reclaim() == [Submission("silent", 3)]
+    assert store.reclaim() == []
+    assert store.get_run("silent").status is RunStatus.QUEUED
+    assert store.get_run("embedded").status is RunStatus.RUNNING
+    assert [s.run_id for s in store.waiting()] == ["silent"]
+
+
+def test_a_status_changes_only_from_those_named(store: RunStore) -> None:
+    store.create_run(make_run())
+    assert not store.change_status("r1", [RunStatus.RUNNING], RunStatus.SUCCEEDED)
+    assert store.get_run("r1").status is RunStatus.QUEUED
+    assert store.change_status("r1", [RunStatus.QUEUED], RunStatus.CANCELLED, "by the user")
+    run = store.get_run("r1")
+    assert (run.status, run.message) == (RunStatus.CANCELLED, "by the user")
+    assert run.finished_at is not None
+
+
+def test_totals_count_every_run(store: RunStore) -> None:
+    assert store.totals() == Totals({}, Usage())
+    for number in range(3):
+        store.create_run(make_run(f"r{number}"))
+    store.set_status("r0", RunStatus.RUNNING)
+    totals = store.totals()
+    assert totals.runs == {RunStatus.QUEUED: 2, RunStatus.RUNNING: 1}
+    assert totals.usage == Usage(3, 6, 10.5, 0.75, 3 * 2**40, 18)
+
+
+def test_old_runs_go_with_what_nobody_else_has(store: RunStore, clock: ManualClock) -> None:
+    for name in ("old", "young", "waiting"):
+        store.create_run(make_run(name))
+        store.save_nodes(name, make_tree().nodes)
+        store.save_artifact(name, "shared", b"shared")
+        store.save_artifact(name, "own", name.encode())
+        store.append_event(name, "k", {})
+    store.set_status("old", RunStatus.SUCCEEDED)
+    clock.advance(100)
+    store.set_status("young", RunStatus.FAILED)
+    before = clock() - timedelta(seconds=50)
+    assert store.delete_runs(before, only_count=True) == Garbage(1, 1, 3)
+    assert len(store.list_runs()) == 3
+    assert store.delete_runs(before) == Garbage(1, 1, 3)
+    assert {run.id for run in store.list_runs()} == {"young", "waiting"}
+    assert store.load_artifact("young", "shared") == b"shared"
+    assert len(store.load_tree("waiting").nodes) == len(make_tree().nodes)
+    assert store.delete_runs(before) == Garbage(0, 0, 0)
+
+
 UNKNOWN: list[Callable[[RunStore], object]] = [
     lambda s: s.claim("no", "a", 1),
     lambda s: s.set_status("no", RunStatus.RUNNING),
+    lambda s: s.change_status("no", [RunStatus.QUEUED], RunStatus.RUNNING),
+    lambda s: s.submit("no"),
+    lambda s: s.withdraw("no"),
+    lambda s: s.submission("no"),
     lambda s: s.save_usage("no", Usage()),
     lambda s: s.save_patches("no", []),
     lambda s: s.save_nodes("no", make_tree().nodes),

@@ -1,0 +1,163 @@
+"""Helping the searcher of a run: the same subject and oracle, and the patches it lays out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+
+from apr.core.errors import (
+    BadInputError,
+    BoardUnavailableError,
+    EnvironmentUnusableError,
+    RunCancelledError,
+    RunHandedBackError,
+    StoreError,
+)
+from apr.core.oracle import Oracle
+from apr.core.ports import BoardItem, BoardResult, RunStore, ValidationBoard
+from apr.core.run import RepairRun, RunStatus
+from apr.ownership import WATCH_S, HandBack
+from apr.repair import open_validator
+from apr.settings import RunSettings
+from apr.storage.oracle import decode_oracle
+from apr.subject import prepare_subject
+from validation.sandbox.admission import RESERVE_MIB, memory_available_mib
+from validation.sandbox.switch import Switch
+from validation.validator import StagedValidator
+
+ORACLE = "oracle"
+IDLE_S = 3.0
+"""So long a helper that got some waits for the next patches before it is free for others."""
+WAIT_S = 0.5
+
+
+@dataclass(slots=True)
+class _Post:
+    """A validator kept warm for one run."""
+
+    validator: StagedValidator
+    switch: Switch
+    stack: ExitStack
+
+
+class Helper:
+    """Judges patches for searchers elsewhere; used by one thread at a time.
+
+    The validators of the last few runs stay warm. Used as a `with` block.
+    """
+
+    def __init__(self, store: RunStore, board: ValidationBoard, keep_warm: int = 2) -> None:
+        self._store = store
+        self._board = board
+        self._keep_warm = keep_warm
+        self._posts: OrderedDict[str, _Post] = OrderedDict()
+
+    def __enter__(self) -> Helper:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for run_id in list(self._posts):
+            self._leave(run_id)
+
+    def help(self, run_id: str, hand_back: HandBack) -> int:
+        """Judge the run's patches until none come any more, or we are wanted elsewhere.
+
+        The number of patches judged. What breaks here is the searcher's to repeat.
+
+        Raises:
+            RunHandedBackError: when `hand_back` says so.
+            AprError: when the subject cannot be tested here.
+        """
+        run = self._store.get_run(run_id)
+        if run.status is not RunStatus.RUNNING:
+            return 0
+        post = self._post(run)
+        if post is None:
+            return 0
+        judged = 0
+        try:
+            with self._watching(run_id, post.switch):
+                for item in self._items(run_id, hand_back):
+                    self._judge(run_id, post.validator, item)
+                    judged += 1
+        except (EnvironmentUnusableError, RunCancelledError):
+            self._leave(run_id)
+            raise
+        except BoardUnavailableError:
+            return judged
+        return judged
+
+    def _items(self, run_id: str, hand_back: HandBack) -> Iterator[BoardItem]:
+        """The items laid out, as they come."""
+        idle_until = time.monotonic() + WAIT_S
+        while time.monotonic() < idle_until:
+            reason = hand_back()
+            if reason is not None:
+                raise RunHandedBackError(reason)
+            for item in self._board.take(run_id, 1, WAIT_S):
+                yield item
+                idle_until = time.monotonic() + IDLE_S
+
+    def _judge(self, run_id: str, validator: StagedValidator, item: BoardItem) -> None:
+        validator.plan.adopt(item.learned)
+        report = validator.judge([item.patch])[0]
+        self._board.hand_in(run_id, BoardResult(item.batch, item.index, report))
+
+    def _post(self, run: RepairRun) -> _Post | None:
+        """The run's warm validator, or a new one; None when there is no memory or oracle for it."""
+        if run.id in self._posts:
+            self._posts.move_to_end(run.id)
+            return self._posts[run.id]
+        settings = RunSettings.model_validate(run.settings)
+        saved = self._store.load_artifact(run.id, ORACLE)
+        while len(self._posts) >= self._keep_warm:
+            self._leave(next(iter(self._posts)))
+        if saved is None or memory_available_mib() - RESERVE_MIB < settings.memory_mib:
+            return None
+        post = open_post(run, settings, decode_oracle(saved))
+        self._posts[run.id] = post
+        return post
+
+    def _leave(self, run_id: str) -> None:
+        post = self._posts.pop(run_id, None)
+        if post is not None:
+            post.stack.close()
+
+    @contextmanager
+    def _watching(self, run_id: str, switch: Switch) -> Iterator[None]:
+        """Turn the switch off as soon as the run is cancelled."""
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(WATCH_S) and switch.reason is None:
+                with suppress(StoreError):
+                    if self._store.get_run(run_id).status is RunStatus.CANCELLED:
+                        switch.turn_off(RunCancelledError(f"run {run_id} was cancelled"))
+
+        thread = threading.Thread(target=watch, name="helper watch", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+
+def open_post(run: RepairRun, settings: RunSettings, oracle: Oracle) -> _Post:
+    """A validator for the run, entered; it judges one patch at a time.
+
+    Raises:
+        BadInputError: when the subject is not here, or not the one that the run began with.
+    """
+    with ExitStack() as stack:
+        switch = Switch()
+        subject = stack.enter_context(prepare_subject(run.bug, settings, switch))
+        if subject.digest != oracle.subject_digest:
+            raise BadInputError(f"{run.bug.subject} is another one here than where {run.id} began")
+        alone = settings.model_copy(update={"jobs": 1})
+        validator = stack.enter_context(open_validator(subject, oracle, alone))
+        return _Post(validator, switch, stack.pop_all())
