@@ -188,6 +188,19 @@ def test_what_is_too_large_or_odd_is_known_by_the_name_under_which_a_module_hold
     assert values.rebuild(described, {})[0] is MODULE_HELD
 
 
+def test_what_modules_hold_is_not_asked_for_its_class(values, monkeypatch):
+    class Touchy:
+        @property
+        def __class__(self):
+            raise AssertionError("touched")
+
+    module = ModuleType("a_module_with_a_touchy_object")
+    module.held = Touchy()
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    found = values.Names().find(module.held)
+    assert found == {"t": "global", "m": module.__name__, "q": "held"}
+
+
 def test_a_hole_stands_for_what_cannot_be_described_until_somebody_looks(values):
     holes = importlib.import_module("apr_probe.holes")
     described = values.describe([1, lambda: 1], holes=True)

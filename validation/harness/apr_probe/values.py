@@ -100,7 +100,8 @@ class Names:
             if name == "__main__" or name.startswith("apr_"):
                 continue
             for key, value in list(getattr(sys.modules[name], "__dict__", {}).items()):
-                if hasattr(type(value), "__dict__") and not isinstance(value, type):
+                kind = type(value)  # isinstance would ask the value, which may be anything
+                if hasattr(kind, "__dict__") and not issubclass(kind, type):
                     self._places[id(value)] = name, key
 
 
