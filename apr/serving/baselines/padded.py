@@ -7,6 +7,7 @@ last; and what was rejected is not in it.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence as Listing
 from dataclasses import dataclass
 from typing import Any
@@ -44,12 +45,14 @@ def pad(texts: Listing[Listing[int]], device: torch.device) -> Rectangle:
 
 def verify(model: Any, whole: Rectangle, cache: DynamicCache, known: int) -> Tensor:
     """The likeliest successor of each token from column `known` on; the cache takes them in."""
+    # transformers 5.24 calls it `cache`, earlier releases know the old name alone.
+    is_new = "cache" in inspect.signature(model.forward).parameters
     out = model(
         input_ids=whole.tokens[:, known:],
         attention_mask=whole.mask,
         position_ids=whole.positions[:, known:],
-        past_key_values=cache,
         use_cache=True,
+        **{"cache" if is_new else "past_key_values": cache},
     )
     found: Tensor = out.logits.argmax(-1)
     return found
