@@ -13,10 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from apr.cli import options as o
-from apr.cli.images import choose_image, make_ready
+from apr.cli.groups import grouped
+from apr.cli.images import make_ready
 from apr.cli.output import Format, check_output, emit_json, emit_rich, err_console
 from apr.cli.progress import reporting
-from apr.cli.request import SubjectRequest, make_bug, make_settings, open_service
+from apr.cli.request import make_bug, make_settings, open_service
+from apr.cli.subject_options import PlaceOptions, SubjectOptions
 from apr.cli.text import count, duration, one_line, printable
 from apr.cli.validate import read_patches
 from apr.core.errors import BadInputError, EnvironmentUnusableError, ExitCode
@@ -89,23 +91,17 @@ WantedOption = Annotated[
 ]
 
 
+@grouped
 def diff(
-    path: o.PathArgument,
+    subject: SubjectOptions,
     left: LeftOption,
+    place: PlaceOptions,
     right: RightOption = None,
     base: BaseOption = False,
     seconds: DiffSecondsOption = 60.0,
     seed: DiffSeedOption = 0,
     confirm: ConfirmOption = 5,
     differences: WantedOption = 3,
-    test: o.TestOption = None,
-    python: o.PythonOption = None,
-    test_timeout: o.TestTimeoutOption = 30.0,
-    sandbox: o.SandboxOption = o.Sandbox.AUTO,
-    image: o.ImageOption = None,
-    dockerfile: o.DockerfileOption = None,
-    base_image: o.BaseImageOption = None,
-    memory: o.MemoryOption = 2048,
     form: o.FormatOption = Format.TEXT,
     tests: TestsOption = None,
     output: o.OutputOption = None,
@@ -127,17 +123,11 @@ def diff(
     names = _choose_sides(left, right, base=base)
     given = read_patches([name for name in names.values() if name])
     changes = dict(zip((s for s, name in names.items() if name), given, strict=True))
-    request = choose_image(image, dockerfile, base_image, sandbox)
-    bug = make_bug(SubjectRequest(path, test, python=python, image=request))
-    settings = make_settings(
-        sandbox=sandbox.value,
-        image=request,
-        memory_mib=memory,
-        jobs=None,
-        test_timeout_s=test_timeout,
-    )
+    image = place.choose_image()
+    bug = make_bug(subject.describe(image))
+    settings = make_settings(**subject.settings(), **place.settings(image))
     how = DiffSettings(seconds=seconds, seed=seed, repeats=confirm, wanted=differences)
-    make_ready(request, bug, quiet=quiet)
+    make_ready(image, bug, quiet=quiet)
     diffs = {side: changes[side].changes if side in changes else () for side in names}
     with reporting(quiet=quiet) as listener:
         found = open_service().diff(bug, settings, diffs, how, listener)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -12,10 +13,11 @@ from apr.cli.apply import apply_patch, check_writable
 from apr.cli.distribution import DistributionOptions
 from apr.cli.execution import choose_format, exit_code, report
 from apr.cli.groups import grouped
-from apr.cli.images import choose_image, make_ready
+from apr.cli.images import make_ready
 from apr.cli.model_options import ModelOptions
 from apr.cli.output import PatchFormat, check_output, err_console
-from apr.cli.request import SubjectRequest, make_bug, make_settings, open_service
+from apr.cli.request import make_bug, make_settings, open_service
+from apr.cli.subject_options import JudgingOptions, PlaceOptions, SuiteOptions
 from apr.cli.text import one_line
 from apr.core.run import RepairRun
 
@@ -23,42 +25,45 @@ if TYPE_CHECKING:
     from apr.service import Service
 
 
+@dataclass(frozen=True, slots=True)
+class FixOptions:
+    """What is searched for, and how long."""
+
+    location: o.LocationOption = None
+    issue: o.IssueOption = None
+    formula: o.FormulaOption = "ochiai"
+    policy: o.PolicyOption = o.Policy.MCTS
+    candidates: o.CandidatesOption = None
+    seconds: o.SecondsOption = None
+    patches: o.PatchesOption = 1
+    compare_seconds: o.CompareSecondsOption = 30.0
+    max_depth: o.MaxDepthOption = None
+    seed: o.SeedOption = 0
+    name: o.NameOption = None
+
+    def settings(self) -> dict[str, Any]:
+        """The part of a run's settings that these options decide."""
+        return {
+            "locations": tuple(self.location or ()),
+            "formula": self.formula,
+            "policy": self.policy.value,
+            "patches": self.patches,
+            "compare_seconds": self.compare_seconds if self.patches > 1 else 0.0,
+            "max_depth": self.max_depth,
+        }
+
+
 @grouped
 def fix(
-    path: o.PathArgument,
-    test: o.TestOption = None,
-    test_id: o.TestIdOption = None,
-    python: o.PythonOption = None,
-    junit: o.JunitOption = None,
-    test_timeout: o.TestTimeoutOption = 30.0,
-    repeats: o.RepeatsOption = 2,
-    confirmations: o.ConfirmationsOption = 2,
-    no_cache: o.NoCacheOption = False,
-    allow_path: o.AllowPathOption = None,
-    allow_reach: o.AllowReachOption = None,
-    location: o.LocationOption = None,
-    source: o.SourceOption = None,
-    issue: o.IssueOption = None,
-    formula: o.FormulaOption = "ochiai",
-    policy: o.PolicyOption = o.Policy.MCTS,
-    candidates: o.CandidatesOption = None,
-    seconds: o.SecondsOption = None,
-    patches: o.PatchesOption = 1,
-    compare_seconds: o.CompareSecondsOption = 30.0,
-    max_depth: o.MaxDepthOption = None,
-    seed: o.SeedOption = 0,
-    sandbox: o.SandboxOption = o.Sandbox.AUTO,
-    image: o.ImageOption = None,
-    dockerfile: o.DockerfileOption = None,
-    base_image: o.BaseImageOption = None,
-    memory: o.MemoryOption = 2048,
-    jobs: o.JobsOption = None,
+    suite: SuiteOptions,
+    judging: JudgingOptions,
+    search: FixOptions,
+    place: PlaceOptions,
     form: o.PatchFormatOption = None,
     json: o.JsonOption = False,
     output: o.OutputOption = None,
     apply: o.ApplyOption = False,
     quiet: o.QuietOption = False,
-    name: o.NameOption = None,
     *,
     language_model: ModelOptions,
     distribution: DistributionOptions,
@@ -72,43 +77,24 @@ def fix(
     queue = distribution.queue()
     chosen = choose_format(form, json=json, output=output)
     check_output(output)
-    request = choose_image(image, dockerfile, base_image, sandbox)
-    described = SubjectRequest(
-        path, test, _tuple(test_id), _tuple(source), python, _tuple(junit), issue, name, request
-    )
-    bug = make_bug(described)
+    image = place.choose_image()
+    bug = make_bug(replace(suite.describe(image), issue=search.issue, name=search.name))
     if apply:
         check_writable(Path(bug.subject))
     settings = make_settings(
-        formula=formula,
-        locations=_tuple(location),
-        sandbox=sandbox.value,
-        image=request,
-        memory_mib=memory,
-        jobs=jobs,
-        repeats=repeats,
-        confirmations=confirmations,
-        cache=not no_cache,
-        reuse_baseline=not no_cache,
-        allow_paths=_tuple(allow_path),
-        allow_reaches=_tuple(allow_reach),
-        test_timeout_s=test_timeout,
-        policy=policy.value,
-        max_depth=max_depth,
-        patches=patches,
-        compare_seconds=compare_seconds if patches > 1 else 0.0,
+        cache=not suite.no_cache,
+        **suite.settings(),
+        **judging.settings(),
+        **search.settings(),
+        **place.settings(image),
         **language_model.settings(),
     )
-    budget = language_model.budget(candidates, seconds)
-    make_ready(request, bug, quiet=quiet)
+    budget = language_model.budget(search.candidates, search.seconds)
+    make_ready(image, bug, quiet=quiet)
     service = open_service()
-    submitted = service.submit_run(bug, settings, budget, seed)
+    submitted = service.submit_run(bug, settings, budget, search.seed)
     run = distribution.execute(service, submitted.id, queue, quiet=quiet)
     _finish(service, run, chosen, output, apply=apply, quiet=quiet)
-
-
-def _tuple(values: list[str] | None) -> tuple[str, ...]:
-    return tuple(values or ())
 
 
 def _finish(

@@ -13,11 +13,13 @@ from rich.text import Text
 
 from apr.cli import options as o
 from apr.cli.details import baseline_document, location_document
+from apr.cli.groups import grouped
 from apr.cli.heatmap import render_heatmap, render_table
-from apr.cli.images import choose_image, make_ready
+from apr.cli.images import make_ready
 from apr.cli.output import Format, emit_json, emit_rich
 from apr.cli.progress import reporting
-from apr.cli.request import SubjectRequest, make_bug, make_settings, open_service
+from apr.cli.request import make_bug, make_settings, open_service
+from apr.cli.subject_options import PlaceOptions, SuiteOptions
 from apr.core.location import Location, SuspiciousLocation
 
 
@@ -28,59 +30,36 @@ class Level(StrEnum):
     FUNCTION = "function"
 
 
+LevelOption = Annotated[
+    Level, typer.Option("--level", rich_help_panel=o.RESULT, help="What is ranked.")
+]
+TopOption = Annotated[
+    int,
+    typer.Option("--top", metavar="N", min=1, rich_help_panel=o.RESULT, help="How many locations."),
+]
+
+
+@grouped
 def localize(
-    path: o.PathArgument,
-    test: o.TestOption = None,
-    test_id: o.TestIdOption = None,
-    python: o.PythonOption = None,
-    junit: o.JunitOption = None,
-    test_timeout: o.TestTimeoutOption = 30.0,
-    repeats: o.RepeatsOption = 2,
-    no_cache: o.NoCacheOption = False,
+    suite: SuiteOptions,
+    place: PlaceOptions,
     location: o.LocationOption = None,
-    source: o.SourceOption = None,
     formula: o.FormulaOption = "ochiai",
-    sandbox: o.SandboxOption = o.Sandbox.AUTO,
-    image: o.ImageOption = None,
-    dockerfile: o.DockerfileOption = None,
-    base_image: o.BaseImageOption = None,
-    memory: o.MemoryOption = 2048,
-    top: Annotated[
-        int,
-        typer.Option(
-            "--top", metavar="N", min=1, rich_help_panel=o.RESULT, help="How many locations."
-        ),
-    ] = 15,
-    level: Annotated[
-        Level, typer.Option("--level", rich_help_panel=o.RESULT, help="What is ranked.")
-    ] = Level.STATEMENT,
+    top: TopOption = 15,
+    level: LevelOption = Level.STATEMENT,
     form: o.FormatOption = Format.TEXT,
     quiet: o.QuietOption = False,
 ) -> None:
     """Rank the places where the fault may be, and show them in the source."""
-    request = choose_image(image, dockerfile, base_image, sandbox)
-    bug = make_bug(
-        SubjectRequest(
-            path,
-            test,
-            tuple(test_id or ()),
-            tuple(source or ()),
-            python,
-            tuple(junit or ()),
-            image=request,
-        )
-    )
+    image = place.choose_image()
+    bug = make_bug(suite.describe(image))
     settings = make_settings(
         formula=formula,
         locations=tuple(location or ()),
-        sandbox=sandbox.value,
-        image=request,
-        memory_mib=memory,
-        repeats=repeats,
-        reuse_baseline=not no_cache,
-        test_timeout_s=test_timeout,
+        **suite.settings(),
+        **place.settings(image),
     )
-    make_ready(request, bug, quiet=quiet)
+    make_ready(image, bug, quiet=quiet)
     with reporting(quiet=quiet) as listener:
         found = open_service().localize(bug, settings, listener)
     ranking = rank_functions(found.locations) if level is Level.FUNCTION else found.locations

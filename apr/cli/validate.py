@@ -15,11 +15,13 @@ from rich.text import Text
 
 from apr.cli import options as o
 from apr.cli.details import baseline_document, report_document
-from apr.cli.images import choose_image, make_ready
+from apr.cli.groups import grouped
+from apr.cli.images import make_ready
 from apr.cli.junit import render_junit
 from apr.cli.output import check_output, emit, emit_json, emit_rich
 from apr.cli.progress import reporting
-from apr.cli.request import SubjectRequest, make_bug, make_settings, open_service
+from apr.cli.request import make_bug, make_settings, open_service
+from apr.cli.subject_options import JudgingOptions, PlaceOptions, SuiteOptions
 from apr.cli.text import first_line, one_line
 from apr.cli.tree import VERDICT_STYLES
 from apr.core.diff import FileChange, parse_diff
@@ -65,26 +67,12 @@ class GivenPatch:
     changes: tuple[FileChange, ...]
 
 
+@grouped
 def validate(
-    path: o.PathArgument,
+    suite: SuiteOptions,
     patch: PatchOption,
-    test: o.TestOption = None,
-    test_id: o.TestIdOption = None,
-    python: o.PythonOption = None,
-    junit: o.JunitOption = None,
-    test_timeout: o.TestTimeoutOption = 30.0,
-    repeats: o.RepeatsOption = 2,
-    no_cache: o.NoCacheOption = False,
-    confirmations: o.ConfirmationsOption = 2,
-    source: o.SourceOption = None,
-    allow_path: o.AllowPathOption = None,
-    allow_reach: o.AllowReachOption = None,
-    sandbox: o.SandboxOption = o.Sandbox.AUTO,
-    image: o.ImageOption = None,
-    dockerfile: o.DockerfileOption = None,
-    base_image: o.BaseImageOption = None,
-    memory: o.MemoryOption = 2048,
-    jobs: o.JobsOption = None,
+    judging: JudgingOptions,
+    place: PlaceOptions,
     form: ValidateFormatOption = ValidateFormat.TEXT,
     output: o.OutputOption = None,
     quiet: o.QuietOption = False,
@@ -97,31 +85,10 @@ def validate(
     """
     check_output(output)
     given = read_patches(patch)
-    request = choose_image(image, dockerfile, base_image, sandbox)
-    bug = make_bug(
-        SubjectRequest(
-            path,
-            test,
-            tuple(test_id or ()),
-            tuple(source or ()),
-            python,
-            tuple(junit or ()),
-            image=request,
-        )
-    )
-    settings = make_settings(
-        sandbox=sandbox.value,
-        image=request,
-        memory_mib=memory,
-        jobs=jobs,
-        repeats=repeats,
-        reuse_baseline=not no_cache,
-        confirmations=confirmations,
-        test_timeout_s=test_timeout,
-        allow_paths=tuple(allow_path or ()),
-        allow_reaches=tuple(allow_reach or ()),
-    )
-    make_ready(request, bug, quiet=quiet)
+    image = place.choose_image()
+    bug = make_bug(suite.describe(image))
+    settings = make_settings(**suite.settings(), **judging.settings(), **place.settings(image))
+    make_ready(image, bug, quiet=quiet)
     with reporting(quiet=quiet) as listener:
         found = open_service().validate(bug, settings, [each.changes for each in given], listener)
     emit_validation([each.name for each in given], found, form, output)
