@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from apr.core.errors import (
     BadInputError,
@@ -15,12 +15,11 @@ from apr.core.errors import (
     EnvironmentUnusableError,
     RunCancelledError,
     RunHandedBackError,
-    StoreError,
 )
 from apr.core.oracle import Oracle
 from apr.core.ports import BoardItem, BoardResult, RunStore, ValidationBoard
 from apr.core.run import RepairRun, RunStatus
-from apr.ownership import WATCH_S, HandBack
+from apr.ownership import HandBack, stop_if_cancelled, watching
 from apr.repair import open_validator
 from apr.settings import RunSettings
 from apr.storage.oracle import decode_oracle
@@ -79,8 +78,9 @@ class Helper:
         if post is None:
             return 0
         judged = 0
+        look = partial(stop_if_cancelled, self._store, run_id, post.switch)
         try:
-            with self._watching(run_id, post.switch):
+            with watching(post.switch, look):
                 for item in self._items(run_id, hand_back):
                     self._judge(run_id, post.validator, item)
                     judged += 1
@@ -126,25 +126,6 @@ class Helper:
         post = self._posts.pop(run_id, None)
         if post is not None:
             post.stack.close()
-
-    @contextmanager
-    def _watching(self, run_id: str, switch: Switch) -> Iterator[None]:
-        """Turn the switch off as soon as the run is cancelled."""
-        ended = threading.Event()
-
-        def watch() -> None:
-            while not ended.wait(WATCH_S) and switch.reason is None:
-                with suppress(StoreError):
-                    if self._store.get_run(run_id).status is RunStatus.CANCELLED:
-                        switch.turn_off(RunCancelledError(f"run {run_id} was cancelled"))
-
-        thread = threading.Thread(target=watch, name="helper watch", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
 
 
 def open_post(run: RepairRun, settings: RunSettings, oracle: Oracle) -> _Post:

@@ -63,17 +63,41 @@ def owning(
     owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     _claim(store, run_id, owner, lease_s, patience_s)
     switch = Switch()
-    ended = threading.Event()
     watch = _Watch(store, run_id, owner, lease_s, switch, hand_back)
-    thread = threading.Thread(target=watch.run, args=(ended,), name="watch", daemon=True)
+    try:
+        with watching(switch, watch.look):
+            yield Ownership(store.fenced(owner), switch)
+    finally:
+        with suppress(StoreError):  # it runs out by itself
+            store.release(run_id, owner)
+
+
+@contextmanager
+def watching(switch: Switch, look: Callable[[], None]) -> Iterator[None]:
+    """Look twice a second, in a thread, until the block ends or the switch is off.
+
+    A database that does not answer changes nothing: without the lease nothing can be written.
+    """
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(WATCH_S) and switch.reason is None:
+            with suppress(StoreError):
+                look()
+
+    thread = threading.Thread(target=watch, name="watch", daemon=True)
     thread.start()
     try:
-        yield Ownership(store.fenced(owner), switch)
+        yield
     finally:
         ended.set()
         thread.join()
-        with suppress(StoreError):  # it runs out by itself
-            store.release(run_id, owner)
+
+
+def stop_if_cancelled(store: RunStore, run_id: str, switch: Switch) -> None:
+    """Turn the switch off when the run was cancelled."""
+    if store.get_run(run_id).status is RunStatus.CANCELLED:
+        switch.turn_off(RunCancelledError(f"run {run_id} was cancelled"))
 
 
 def _claim(store: RunStore, run_id: str, owner: str, lease_s: float, patience_s: float) -> None:
@@ -104,18 +128,8 @@ class _Watch:
         self._hand_back = hand_back
         self._renew_at = time.monotonic() + self._lease_s / 3
 
-    def run(self, ended: threading.Event) -> None:
-        """Look at everything twice a second, until the block ends or the switch is off.
-
-        A database that does not answer changes nothing: without the lease nothing can be written.
-        """
-        while not ended.wait(WATCH_S) and self._switch.reason is None:
-            try:
-                self._look()
-            except StoreError:
-                continue
-
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Look at everything that may end this ownership."""
         reason = self._hand_back()
         if reason is not None:
             self._switch.turn_off(RunHandedBackError(reason))
@@ -127,5 +141,4 @@ class _Watch:
         except LeaseLostError as error:
             self._switch.turn_off(error)
             return
-        if self._store.get_run(self._run_id).status is RunStatus.CANCELLED:
-            self._switch.turn_off(RunCancelledError(f"run {self._run_id} was cancelled"))
+        stop_if_cancelled(self._store, self._run_id, self._switch)

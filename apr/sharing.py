@@ -16,7 +16,7 @@ from apr.core.patch import Patch
 from apr.core.ports import BoardItem, ValidationBoard
 from apr.core.report import ValidationReport
 from validation.plan import Plan
-from validation.validator import StagedValidator
+from validation.validator import StagedValidator, fill
 
 WORTH_SHARING_S = 0.5
 """What a batch must take at least for helpers, who take a second to begin, to be called."""
@@ -52,10 +52,7 @@ class SharedValidator:
 
     def validate(self, patches: Sequence[Patch]) -> list[ValidationReport]:
         """See `PatchValidator.validate`."""
-        refused = [self.refuse(patch) for patch in patches]
-        unknown = [p for p, report in zip(patches, refused, strict=True) if report is None]
-        made = iter(self.judge(unknown) if unknown else ())
-        return [next(made) if report is None else report for report in refused]
+        return fill([self.refuse(patch) for patch in patches], patches, self.judge)
 
     def refuse(self, patch: Patch) -> ValidationReport | None:
         """See `StagedValidator.refuse`."""
@@ -77,10 +74,9 @@ class SharedValidator:
         reports: dict[int, ValidationReport] = {}
         with suppress(BoardUnavailableError):  # what is missing is judged here
             self._judge_together(patches, reports)
-        missing = [index for index in range(len(patches)) if index not in reports]
-        made = self._judge_here([patches[index] for index in missing])
-        reports.update(zip(missing, made, strict=True))
-        return [reports[index] for index in range(len(patches))]
+        return fill(
+            [reports.get(index) for index in range(len(patches))], patches, self._judge_here
+        )
 
     def _judge_here(self, patches: Sequence[Patch]) -> list[ValidationReport]:
         reports = self._validator.judge(patches)

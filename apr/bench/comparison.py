@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from apr.bench.records import ERROR, PLAUSIBLE, BugRecord
+from apr.bench.journal import ERROR
+from apr.bench.records import PLAUSIBLE, BugRecord
 from apr.bench.statistics import (
     Estimate,
     bootstrap_mean,

@@ -1,18 +1,16 @@
-"""Comparisons of predicted with reference patches: their records on disk, and the rates."""
+"""Comparisons of predicted with reference patches: their records, and the rates."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from apr.core.errors import BadInputError
+from apr.bench.journal import Journal
 
-SCHEMA_VERSION = 1
-IDENTICAL, DIVERGENT, UNDECIDED, ERROR = "identical", "divergent", "undecided", "error"
+IDENTICAL, DIVERGENT = "identical", "divergent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,53 +71,12 @@ def summarize(records: Sequence[PatchComparison]) -> Rates:
     )
 
 
-class ComparisonFile:
-    """Records as JSON lines, appended as comparisons end; the last one of a question counts.
+class ComparisonFile(Journal[PatchComparison]):
+    """The comparisons of one protocol; see `Journal`."""
 
-    Raises:
-        BadInputError: when it cannot be used, or was made under other `settings`.
-    """
+    def __init__(self, path: Path | None, protocol: Mapping[str, Any]) -> None:
+        super().__init__(path, protocol, _parse)
 
-    def __init__(self, path: Path | None, settings: Mapping[str, Any]) -> None:
-        self._path = path
-        self._settings = json.loads(json.dumps(settings))
-        self.done: dict[tuple[str, str, str], PatchComparison] = {}
-        if path is None:
-            return
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            text = path.read_text("utf-8") if path.exists() else ""
-            for record in self._parse(text):
-                self.done[record.key] = record
-            # A line without an end was being written when it was killed.
-            path.write_text(text[: text.rfind("\n") + 1], "utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInputError(f"--output {path.parent} cannot be used: {error}") from error
 
-    def _parse(self, text: str) -> Iterator[PatchComparison]:
-        for line in text[: text.rfind("\n") + 1].split("\n")[:-1]:
-            try:
-                fields = json.loads(line)
-                settings, record = fields["settings"], fields["record"]
-                parsed = PatchComparison(**{**record, "kinds": tuple(record["kinds"])})
-            except (ValueError, KeyError, TypeError) as error:
-                raise BadInputError(f"{self._path} holds a line that is no record") from error
-            if settings != self._settings:
-                raise BadInputError(f"{self._path} holds results of other settings")
-            yield parsed
-
-    def add(self, record: PatchComparison) -> None:
-        """Keep a record, on disk too."""
-        self.done[record.key] = record
-        if self._path is not None:
-            fields = {
-                "schema_version": SCHEMA_VERSION,
-                "settings": self._settings,
-                "record": asdict(record),
-            }
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(fields) + "\n")
-
-    def has_verdict(self, key: tuple[str, str, str]) -> bool:
-        """Whether it need not be asked again: an error is no verdict."""
-        return key in self.done and self.done[key].verdict != ERROR
+def _parse(fields: Mapping[str, Any]) -> PatchComparison:
+    return PatchComparison(**{**fields, "kinds": tuple(fields["kinds"])})

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from apr.bench.comparison import Trials
-from apr.bench.records import BugRecord, parse_line, whole_lines
+from apr.bench.journal import parse_line, whole_lines
+from apr.bench.records import BugRecord, parse_record
 from apr.core.errors import BadInputError
 
 
@@ -71,7 +72,7 @@ def _read_file(path: Path, label: str | None) -> Iterator[_Line]:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path} cannot be read: {error}") from error
     for line in whole_lines(text):
-        record, protocol = parse_line(path, line)
+        record, protocol = parse_line(path, line, parse_record)
         yield _line(path, label, record, protocol)
 
 

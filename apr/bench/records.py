@@ -1,21 +1,18 @@
-"""What came of each bug of a benchmark, kept so that a killed benchmark goes on where it was."""
+"""What came of each bug of a benchmark, and under which conditions."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from apr.core.errors import BadInputError
+from apr.bench.journal import Journal
 from apr.core.report import CorrectnessLabel
 from apr.core.run import Budget
 from apr.settings import RunSettings
 
-PLAUSIBLE, NONE, ERROR = "plausible", "none", "error"
-SCHEMA_VERSION = 1
-"""Of a line of records; raised when a field changes its meaning."""
+PLAUSIBLE, NONE = "plausible", "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +45,11 @@ class BugRecord:
     tokens: int = 0
     cost_usd: float = 0.0
 
+    @property
+    def key(self) -> str:
+        """A protocol asks about each bug once."""
+        return self.bug
+
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
@@ -73,74 +75,13 @@ class Protocol:
         }
 
 
-class RecordFile:
-    """Records as JSON lines, appended as bugs are finished; the last record of a bug counts.
-
-    The records of the bugs in `forget` are dropped first.
-
-    Raises:
-        BadInputError: when the file holds results of another protocol, or cannot be used.
-    """
+class RecordFile(Journal[BugRecord]):
+    """The records of one protocol; see `Journal`."""
 
     def __init__(self, path: Path | None, protocol: Protocol, forget: Collection[str] = ()) -> None:
-        self._path = path
-        self._protocol = json.loads(json.dumps(protocol.document()))
-        self.done: dict[str, BugRecord] = {}
-        if path is not None:
-            self._open(path, forget)
-
-    def _open(self, path: Path, forget: Collection[str]) -> None:
-        text = self._read(path)
-        parsed = [(line, *parse_line(path, line)) for line in whole_lines(text)]
-        kept = [entry for entry in parsed if entry[1].bug not in forget]
-        for _, record, protocol in kept:
-            if protocol != self._protocol:
-                raise BadInputError(
-                    f"{path} holds results of other settings: name another --output, or --redo"
-                )
-            self.done[record.bug] = record
-        if (remaining := "".join(line for line, *_ in kept)) != text:
-            path.write_text(remaining, encoding="utf-8")
-
-    def _read(self, path: Path) -> str:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInputError(f"--output {path.parent} cannot be used: {error}") from error
-
-    def add(self, record: BugRecord) -> None:
-        """Keep a record, on disk too."""
-        self.done[record.bug] = record
-        if self._path is None:
-            return
-        fields = {
-            "schema_version": SCHEMA_VERSION,
-            "protocol": self._protocol,
-            "record": asdict(record),
-        }
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(fields) + "\n")
-
-    def has_verdict(self, name: str) -> bool:
-        """Whether the bug need not be run again: an error is no verdict."""
-        return name in self.done and self.done[name].verdict != ERROR
+        super().__init__(path, protocol.document(), parse_record, forget)
 
 
-def whole_lines(text: str) -> list[str]:
-    """The lines with their ends; one without an end was being written when it was killed."""
-    return text[: text.rfind("\n") + 1].splitlines(keepends=True)
-
-
-def parse_line(path: Path, line: str) -> tuple[BugRecord, Mapping[str, Any]]:
-    """The record and its protocol.
-
-    Raises:
-        BadInputError: when the line of the file `path` is no record.
-    """
-    try:
-        fields = json.loads(line)
-        return BugRecord(**fields["record"]), dict(fields["protocol"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInputError(f"{path} holds a line that is no benchmark record") from error
+def parse_record(fields: Mapping[str, Any]) -> BugRecord:
+    """A record of its fields; TypeError when they are others."""
+    return BugRecord(**fields)

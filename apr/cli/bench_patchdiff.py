@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group
@@ -15,6 +15,7 @@ from rich.text import Text
 
 from apr.cli import options as o
 from apr.cli.bench_options import OnlyOption
+from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
 from apr.cli.output import Format, emit, emit_json, emit_rich, err_console
 from apr.cli.request import make_settings
@@ -22,20 +23,24 @@ from apr.cli.text import count, one_line
 from apr.core.errors import BadInputError
 
 if TYPE_CHECKING:
-    from apr.bench.divergence import PatchComparison
+    from apr.bench.divergence import ComparisonFile, PatchComparison
     from apr.cli.divergences import Conditions
     from apr.datasets.swebench.instances import Instance, Prediction
+    from apr.datasets.swebench.local import Places
 
 Question = tuple["Instance", "Prediction"]
 
 
-def patchdiff(
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What is compared, and from where."""
+
     dataset: Annotated[
         Path, typer.Option("--dataset", metavar="FILE", help="SWE-bench: JSON(L) or parquet.")
-    ],
+    ]
     predictions: Annotated[
         Path, typer.Option("--predictions", metavar="FILE", help="Predictions of it: JSON(L).")
-    ],
+    ]
     repositories: Annotated[
         Path,
         typer.Option(
@@ -43,8 +48,8 @@ def patchdiff(
             metavar="DIR",
             help="Clones of the repositories, named OWNER__NAME, OWNER/NAME or NAME.",
         ),
-    ],
-    only: OnlyOption = None,
+    ]
+    only: OnlyOption = None
     python: Annotated[
         str | None,
         typer.Option(
@@ -52,28 +57,60 @@ def patchdiff(
             metavar="FILE",
             help="An interpreter that has all that the tests need (default: one is built).",
         ),
-    ] = None,
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How each pair of patches is compared."""
+
     seconds: Annotated[
         float, typer.Option("--seconds", metavar="S", min=0.1, help="Look so long at each patch.")
-    ] = 60.0,
+    ] = 60.0
     confirm: Annotated[
         int, typer.Option("--confirm", metavar="N", min=1, help="Fresh sandboxes for each.")
-    ] = 5,
-    seed: o.SeedOption = 0,
-    sandbox: o.SandboxOption = o.Sandbox.AUTO,
-    memory: o.MemoryOption = 3072,
-    test_timeout: o.TestTimeoutOption = 60.0,
-    workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=1, help="Compare so many at once.")
-    ] = 1,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            metavar="DIR",
-            help="Keep records here, and report.html; the same command goes on where it stopped.",
-        ),
-    ] = None,
+    ] = 5
+    seed: o.SeedOption = 0
+    sandbox: o.SandboxOption = o.Sandbox.AUTO
+    memory: o.MemoryOption = 3072
+    test_timeout: o.TestTimeoutOption = 60.0
+
+    def conditions(self, places: Places) -> Conditions:
+        """What all comparisons have in common."""
+        from apr.cli.divergences import Conditions
+        from validation.patchdiff.model import DiffSettings
+
+        settings = make_settings(
+            sandbox=self.sandbox.value, memory_mib=self.memory, test_timeout_s=self.test_timeout
+        )
+        how = DiffSettings(
+            seconds=self.seconds,
+            trace_s=2 * self.seconds,
+            seed=self.seed,
+            repeats=self.confirm,
+        )
+        return Conditions(places, settings, how)
+
+
+WorkersOption = Annotated[
+    int, typer.Option("--workers", metavar="N", min=1, help="Compare so many at once.")
+]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        metavar="DIR",
+        help="Keep records here, and report.html; the same command goes on where it stopped.",
+    ),
+]
+
+
+@grouped
+def patchdiff(
+    inputs: Inputs,
+    effort: Effort,
+    workers: WorkersOption = 1,
+    output: FolderOption = None,
     form: o.FormatOption = Format.TEXT,
     quiet: o.QuietOption = False,
 ) -> None:
@@ -84,22 +121,15 @@ def patchdiff(
     built once; which versions do is known (see docs/adr/0012).
     """
     from apr.bench.divergence import ComparisonFile
-    from apr.cli.divergences import Conditions
     from apr.datasets.swebench.local import Places, default_cache_dir
-    from validation.patchdiff.model import DiffSettings
 
-    questions = read_questions(dataset, predictions, only)
-    if not repositories.is_dir():
-        raise BadInputError(f"--repositories {repositories} is no folder")
-    how = DiffSettings(seconds=seconds, trace_s=2 * seconds, seed=seed, repeats=confirm)
-    settings = make_settings(
-        sandbox=sandbox.value, memory_mib=memory, jobs=None, test_timeout_s=test_timeout
-    )
-    conditions = Conditions(
-        Places(repositories.resolve(), default_cache_dir(), python), settings, how
-    )
+    questions = read_questions(inputs.dataset, inputs.predictions, inputs.only)
+    if not inputs.repositories.is_dir():
+        raise BadInputError(f"--repositories {inputs.repositories} is no folder")
+    places = Places(inputs.repositories.resolve(), default_cache_dir(), inputs.python)
     path = None if output is None else output / "comparisons.jsonl"
-    file = ComparisonFile(path, asdict(how))
+    file = ComparisonFile(path, {**asdict(effort), "python": inputs.python})
+    conditions = effort.conditions(places)
     records = run_missing(questions, conditions, file, workers, quiet=quiet)
     emit_comparisons(records, form, output)
 
@@ -125,7 +155,7 @@ def read_questions(dataset: Path, predictions: Path, only: Sequence[str] | None)
 def run_missing(
     questions: Sequence[Question],
     conditions: Conditions,
-    file: Any,
+    file: ComparisonFile,
     workers: int,
     *,
     quiet: bool,

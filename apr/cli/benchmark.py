@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from apr.bench.records import ERROR, NONE, PLAUSIBLE, BugRecord, Protocol
+from apr.bench.journal import ERROR
+from apr.bench.records import NONE, PLAUSIBLE, BugRecord, Protocol
 from apr.cli.details import RunDetails, load_details
 from apr.cli.progress import Listener
 from apr.core.bug import Bug

@@ -20,7 +20,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
-from apr.bench.records import ERROR, BugRecord, Protocol
+from apr.bench.journal import ERROR
+from apr.bench.records import BugRecord, Protocol
 from apr.core.bug import Bug
 from apr.core.errors import AprError
 from apr.datasets.dataset import Dataset

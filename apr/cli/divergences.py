@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from apr.bench.divergence import ERROR, IDENTICAL, PatchComparison
+from apr.bench.divergence import IDENTICAL, PatchComparison
+from apr.bench.journal import ERROR
 from apr.cli.diff import report_document
 from apr.cli.progress import Listener
 from apr.comparison import NamedPatch, compare_patches
