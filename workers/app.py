@@ -7,7 +7,7 @@ from celery import Celery
 from apr.core.errors import BadInputError
 from apr.settings import AppSettings
 
-RUNS, VALIDATION, DIFF = QUEUES = ("runs", "validation", "diff")
+RUNS, VALIDATION = QUEUES = ("runs", "validation")
 URGENCIES = 10
 VISIBLE_AFTER_S = 12 * 3600
 """When Redis gives a message to another worker that was taken and never acknowledged. Late is
