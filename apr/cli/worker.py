@@ -13,7 +13,7 @@ from apr.core.errors import BadInputError
 def worker(
     queues: Annotated[
         str,
-        typer.Option("--queues", metavar="NAMES", help="Which of runs, validation and diff."),
+        typer.Option("--queues", metavar="NAMES", help="Which of runs and validation."),
     ] = "runs,validation,diff",
     processes: Annotated[
         int | None,
