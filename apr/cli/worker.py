@@ -13,8 +13,8 @@ from apr.core.errors import BadInputError
 def worker(
     queues: Annotated[
         str,
-        typer.Option("--queues", metavar="NAMES", help="Which of runs and validation."),
-    ] = "runs,validation,diff",
+        typer.Option("--queues", metavar="NAMES", help="Which queues to serve."),
+    ] = "runs,validation",
     processes: Annotated[
         int | None,
         typer.Option("--processes", metavar="N", min=1, help="Tasks at once; default: the cores."),
