@@ -170,8 +170,8 @@ def _examples(
     if not real or (language == "python" and _is_import_only(lines, real)):
         return
     functions = functions_of(language, lines)
-    # Without for half of the files: at repair there may be nothing to retrieve.
-    index = LineIndex({change.path: "\n".join(lines)}) if random.random() < 0.5 else None
+    # Without for most of the files: indexing is slow, and at repair there may be nothing to retrieve.
+    index = LineIndex({change.path: "\n".join(lines)}) if random.random() < 0.3 else None
     for hunk in real:
         wide = widen(hunk, lines, random)
         place = place_of(project, language, lines, wide, functions, index)
