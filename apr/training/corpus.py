@@ -77,7 +77,9 @@ class Fixes:
 def save_arrays(path: Path, *arrays: Array) -> None:
     """Write arrays into one compressed file."""
     # Token ids are two bytes each, which the compressor is told.
-    filters = [{"id": lzma.FILTER_LZMA2, "preset": 6, "lc": 2, "lp": 1, "pb": 1, "dict_size": 1 << 26}]
+    filters = [
+        {"id": lzma.FILTER_LZMA2, "preset": 6, "lc": 2, "lp": 1, "pb": 1, "dict_size": 1 << 26}
+    ]
     with lzma.open(path, "wb", filters=filters) as file:
         for array in arrays:
             np.save(file, array)
@@ -108,7 +110,9 @@ def load_code(folder: Path) -> Code:
     return Code(tokens, np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))), languages)
 
 
-def save_fixes(path: Path, pairs: Sequence[tuple[Ids, Ids]], facts: Sequence[Sequence[int]]) -> None:
+def save_fixes(
+    path: Path, pairs: Sequence[tuple[Ids, Ids]], facts: Sequence[Sequence[int]]
+) -> None:
     lengths = np.array([[len(source), len(answer)] for source, answer in pairs], dtype=np.uint16)
     tokens = np.concatenate([part for pair in pairs for part in pair])
     save_arrays(path, tokens, lengths, np.array(facts, dtype=np.uint8))

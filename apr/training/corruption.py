@@ -124,6 +124,4 @@ def _hunk(piece: Ids, first: int, last: int, buggy: Ids, language: int) -> Array
     """The input that asks for what is between `first` and `last`."""
     mark = [np.array([IDS[token]]) for token in (BEFORE, BUGGY, AFTER)]
     head = np.array([language, IDS[RETRIEVED]])
-    return np.concatenate(
-        [head, mark[0], piece[:first], mark[1], buggy, mark[2], piece[last:]]
-    )
+    return np.concatenate([head, mark[0], piece[:first], mark[1], buggy, mark[2], piece[last:]])

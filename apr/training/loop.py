@@ -162,7 +162,10 @@ def make_optimizer(model: T5) -> torch.optim.Optimizer:
     decaying = {name for name, p in model.named_parameters() if p.ndim > 1 and "bias" not in name}
     groups = [
         {"params": [p for n, p in model.named_parameters() if n in decaying], "weight_decay": 0.01},
-        {"params": [p for n, p in model.named_parameters() if n not in decaying], "weight_decay": 0},
+        {
+            "params": [p for n, p in model.named_parameters() if n not in decaying],
+            "weight_decay": 0,
+        },
     ]
     is_fused = model.shared.weight.device.type == "cuda"
     return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), fused=is_fused)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from random import Random
 
 from git import Repo
@@ -69,11 +69,8 @@ class Commit:
     files: list[FileChange] = field(default_factory=list)
 
 
-def mine(folder: Path, project: str, seed: int = 0) -> Iterator[Example]:
+def mine(repository: Repo, project: str, seed: int = 0) -> Iterator[Example]:
     """The examples in a repository's history, the newest first."""
-    repository = Repo(folder)
-    # A mirror may be a git directory that does not call itself bare.
-    repository.git.update_environment(GIT_DIR=str(repository.git_dir))
     random = Random(f"{project}/{seed}")
     seen: set[tuple[str, str]] = set()
     for commit in read_history(repository):
@@ -82,7 +79,6 @@ def mine(folder: Path, project: str, seed: int = 0) -> Iterator[Example]:
                 if (example.source, example.target) not in seen:
                     seen.add((example.source, example.target))
                     yield example
-    repository.close()
 
 
 def read_history(repository: Repo) -> Iterator[Commit]:
@@ -150,13 +146,18 @@ def _wanted(commit: Commit) -> Iterator[FileChange]:
     subject = commit.message.split("\n", 1)[0]
     if not _FIX.search(commit.message) or _NOT_A_FIX.search(subject):
         return
-    files = [change for change in commit.files if change.path and not _TEST.search(change.path)]
+    files = [change for change in commit.files if change.path and not is_test(change.path)]
     if len(files) > MAX_FILES:
         return
     for change in files:
         small = change.removed <= MAX_LINES and change.added <= MAX_LINES
         if small and 1 <= len(change.hunks) <= MAX_HUNKS:
             yield change
+
+
+def is_test(path: str) -> bool:
+    """Whether a path is that of a test, or of code from elsewhere."""
+    return _TEST.search(path) is not None
 
 
 def _examples(
