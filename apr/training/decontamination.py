@@ -60,16 +60,9 @@ def is_subject(project: str) -> bool:
 
 
 def contamination_of(sources: Iterable[str], functions: Iterable[str] = ()) -> Contamination:
-    """What the given sources of benchmarks forbid; `functions` are further names."""
-    ngrams: set[int] = set()
-    names = {_plain(name) for name in functions}
-    for text in sources:
-        ngrams.update(_ngrams(text))
-        names.update(_plain(one or other) for one, other in _DEFINITION.findall(text))
-    return Contamination(
-        frozenset(ngrams),
-        frozenset(names - {"", "main", "init", "if", "for", "while", "switch", "catch"}),
-    )
+    """What the sources of benchmarks forbid, and the names of the functions under repair there."""
+    ngrams = frozenset(gram for text in sources for gram in _ngrams(text))
+    return Contamination(ngrams, frozenset(_plain(name) for name in functions) - {""})
 
 
 def _plain(name: str) -> str:

@@ -53,6 +53,16 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file of code in one of the languages that the model reads."""
+
+    project: str
+    path: str
+    language: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """A buggy file, and the function around the hunk in question, if there is one."""
 
@@ -106,21 +116,32 @@ def widen(hunk: Hunk, lines: Sequence[str], random: Random) -> Hunk:
     return hunk
 
 
-def save_examples(path: Path, examples: Iterable[Example]) -> int:
-    """Write them as JSON lines, compressed; how many there were."""
+def save_records(path: Path, records: Iterable[Example | SourceFile], preset: int = 1) -> int:
+    """Write them as JSON lines, compressed; how many there were. `path` appears when it is whole."""
     count = 0
-    with lzma.open(path, "wt", encoding="utf-8", preset=1) as file:
-        for example in examples:
-            file.write(json.dumps(asdict(example), ensure_ascii=False) + "\n")
+    part = path.with_suffix(".part")
+    with lzma.open(part, "wt", encoding="utf-8", preset=preset) as file:
+        for record in records:
+            file.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
             count += 1
+    part.replace(path)
     return count
 
 
 def load_examples(path: Path) -> Iterator[Example]:
-    """What `save_examples` wrote."""
+    """The examples that `save_records` wrote."""
+    return (Example(**record) for record in _records(path))
+
+
+def load_sources(path: Path) -> Iterator[SourceFile]:
+    """The source files that `save_records` wrote."""
+    return (SourceFile(**record) for record in _records(path))
+
+
+def _records(path: Path) -> Iterator[dict[str, str]]:
     with lzma.open(path, "rt", encoding="utf-8") as file:
         for line in file:
-            yield Example(**json.loads(line))
+            yield json.loads(line)
 
 
 def _retrieved(place: Place, query: Sequence[str]) -> tuple[str, ...]:

@@ -9,10 +9,9 @@ from textwrap import dedent
 
 from apr.generation.retrieval import LineIndex
 from apr.source.functions import Function
-from apr.training.examples import INJECTED, Example, Hunk, Place, make_example, widen
+from apr.training.examples import INJECTED, Example, Hunk, Place, SourceFile, make_example, widen
 from apr.training.functions import functions_of
 from apr.training.mutations import Code, apply, mutate
-from apr.training.sources import SourceFile
 from apr.training.tokens import tokenize
 
 SHORTEST, LONGEST = 3, 80

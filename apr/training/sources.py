@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from git import Repo
 
 from apr.generation.seq2seq.format import language_of
+from apr.training.examples import SourceFile
 from apr.training.mining import is_test
 
 MIN_BYTES, MAX_BYTES = 400, 60_000
@@ -22,16 +22,6 @@ _LICENCES = (
     ("ISC", re.compile(r"Permission to use, copy, modify,? and(?:/or)? distribute")),
 )
 _COPYLEFT = re.compile(r"GNU (?:LESSER |AFFERO )?GENERAL PUBLIC LICENSE\s+Version", re.I)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file of code in one of the languages that the model reads."""
-
-    project: str
-    path: str
-    language: str
-    text: str
 
 
 def open_repository(folder: Path) -> Repo:
