@@ -75,12 +75,8 @@ class Fixes:
 
 
 def save_arrays(path: Path, *arrays: Array) -> None:
-    """Write arrays into one compressed file."""
-    # Token ids are two bytes each, which the compressor is told.
-    filters = [
-        {"id": lzma.FILTER_LZMA2, "preset": 6, "lc": 2, "lp": 1, "pb": 1, "dict_size": 1 << 26}
-    ]
-    with lzma.open(path, "wb", filters=filters) as file:
+    """Write arrays into one file, quickly rather than small."""
+    with lzma.open(path, "wb", preset=0) as file:
         for array in arrays:
             np.save(file, array)
 
@@ -144,5 +140,5 @@ def load_vocabulary(folder: Path) -> Vocabulary:
 def _parts(folder: Path, name: str) -> list[Path]:
     found = sorted(folder.glob(f"{name}-*.xz"))
     if not found:
-        raise BadInputError(f"{folder} holds no {name}-*.xz; apr train tokenizer writes it")
+        raise BadInputError(f"{folder} holds no {name}-*.xz; apr train pack writes it")
     return found

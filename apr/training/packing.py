@@ -1,12 +1,16 @@
-"""From mined and injected examples to the files of a training: checked, split and tokenized."""
+"""From selected sources and fixes to arrays of token ids, with bugs injected on the way.
+
+Needs neither git nor a network: the machine with the GPU can do it with all its processors.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,112 +19,118 @@ import numpy as np
 
 from apr.generation.seq2seq.format import LANGUAGES, SOURCE_TOKENS, TARGET_TOKENS
 from apr.training.corpus import EDITS, ORIGINS, Ids, save_code, save_fixes
-from apr.training.decontamination import Contamination, is_subject
-from apr.training.examples import Example, SourceFile
+from apr.training.examples import Example, SourceFile, load_examples, load_sources
+from apr.training.injection import inject
+from apr.training.tokenizer import load_tokenizer
 
-TRAIN, VALID, TEST = "train", "valid", "test"
-BATCH = 2000
-"""Texts tokenized at once."""
+FILES = 60
+"""Source files of one piece of work."""
 
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What is packed, and how many examples were refused, by reason."""
-
-    count: Counter[tuple[str, ...]]
-    refused: Counter[str]
+Encoded = tuple[list[tuple[Ids, Ids]], list[tuple[int, int, int]], Counter[str]]
 
 
-def split_projects(languages: Mapping[str, str]) -> dict[str, str]:
-    """The split of each project, given its main language: two of every language are held out.
-
-    Which ones depends on their names alone, by a hash.
-    """
-    groups: defaultdict[str, list[str]] = defaultdict(list)
-    for project, language in languages.items():
-        groups[language].append(project)
-    found = dict.fromkeys(languages, TRAIN)
-    for projects in groups.values():
-        ranked = sorted(projects, key=lambda name: hashlib.sha256(name.encode()).digest())
-        if len(ranked) > 4:
-            found[ranked[0]], found[ranked[1]] = TEST, VALID
-    return found
-
-
-def clean(
-    examples: Iterable[Example], contamination: Contamination, refused: Counter[str]
-) -> Iterator[Example]:
-    """The examples that may be used, each once; `refused` counts the others."""
-    seen: set[bytes] = set()
-    for example in examples:
-        key = hashlib.sha256(f"{example.source}\0{example.target}".encode()).digest()[:12]
-        reason = "duplicate" if key in seen else None
-        reason = reason or ("subject" if is_subject(example.project) else None)
-        reason = reason or contamination.refuses(example.source, example.function)
-        reason = reason or contamination.refuses(example.target)
-        if reason:
-            refused[reason] += 1
-            continue
-        seen.add(key)
-        yield example
-
-
-def encode_examples(
-    tokenizer: Any, examples: Iterable[Example], refused: Counter[str]
-) -> Iterator[tuple[Example, tuple[Ids, Ids]]]:
-    """The examples with their token ids; those that are too long are refused."""
-    iterator = iter(examples)
-    while batch := list(islice(iterator, BATCH)):
-        sources = tokenizer.encode_batch([example.source for example in batch])
-        answers = tokenizer.encode_batch([example.target for example in batch])
-        for example, source, answer in zip(batch, sources, answers, strict=True):
-            if len(source.ids) < SOURCE_TOKENS and len(answer.ids) < TARGET_TOKENS:
-                yield example, (_ids(source.ids), _ids(answer.ids))
-            else:
-                refused["too long"] += 1
-
-
-def pack_examples(
-    path: Path, tokenizer: Any, examples: Iterable[Example], refused: Counter[str]
-) -> Counter[tuple[str, ...]]:
-    """Write examples as a file of fixes; their number by language, origin, edit and detail."""
-    pairs, facts, count = [], [], Counter[tuple[str, ...]]()
-    for example, pair in encode_examples(tokenizer, examples, refused):
-        pairs.append(pair)
-        facts.append(
-            (
-                LANGUAGES.index(example.language),
-                ORIGINS.index(example.origin),
-                EDITS.index(example.edit),
-            )
-        )
-        count[example.language, example.origin, example.edit, example.detail] += 1
-    if pairs:
-        save_fixes(path, pairs, facts)
-    return count
-
-
-def pack_code(
-    path: Path, tokenizer: Any, files: Sequence[SourceFile], contamination: Contamination
-) -> Counter[str]:
-    """Write source files as a file of code; their tokens by language, and how many were refused."""
-    kept = [file for file in files if contamination.refuses_file(file.text) is None]
-    count = Counter(refused=len(files) - len(kept))
+def pack_code(selected: Path, output: Path, workers: int) -> int:
+    """Write the training sources as `code-00.xz`; the number of tokens."""
     ids: list[Ids] = []
-    for start in range(0, len(kept), BATCH // 10):
-        texts = [file.text for file in kept[start : start + BATCH // 10]]
-        ids += [_ids(found.ids) for found in tokenizer.encode_batch(texts)]
-    for file, tokens in zip(kept, ids, strict=True):
-        count[file.language] += len(tokens)
-    save_code(path, ids, [LANGUAGES.index(file.language) for file in kept])
+    languages: list[int] = []
+    with _pool(workers, selected) as pool:
+        for found in pool.map(_encode_files, _batches(load_sources(selected / "train.sources.xz"))):
+            for language, tokens in found:
+                languages.append(language)
+                ids.append(tokens)
+    save_code(output / "code-00.xz", ids, languages)
+    return sum(map(len, ids))
+
+
+def pack_mined(selected: Path, output: Path, split: str) -> Counter[str]:
+    """Write the mined examples of a split as `SPLIT-mined.xz`; their number by facts."""
+    _start(selected)
+    encoded = _encode(load_examples(selected / f"{split}.mined.xz"))
+    return _save(output / f"{split}-mined.xz", [encoded])
+
+
+def pack_injected(
+    selected: Path, output: Path, split: str, workers: int, rounds: int = 1, most: int = 10**9
+) -> Counter[str]:
+    """Inject bugs into a split's sources `rounds` times; about `most` examples are kept."""
+    count: Counter[str] = Counter()
+    for number in range(rounds):
+        sources = _batches(load_sources(selected / f"{split}.sources.xz"))
+        parts: list[Encoded] = []
+        with _pool(workers, selected) as pool:
+            for encoded in pool.map(_inject_all, ((number, files) for files in sources)):
+                parts.append(encoded)
+                if sum(len(part[0]) for part in parts) > most:
+                    break
+        count += _save(output / f"{split}-injected-{number}.xz", parts)
     return count
 
 
-def sample(texts: Iterable[str], share: float, seed: int = 0) -> Iterator[str]:
-    """A random part of some texts."""
-    random = Random(seed)
-    return (text for text in texts if random.random() < share)
+def _pool(workers: int, selected: Path) -> ProcessPoolExecutor:
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    return ProcessPoolExecutor(
+        max(workers, 1), get_context("forkserver"), initializer=_start, initargs=(selected,)
+    )
 
 
-def _ids(found: Sequence[int]) -> Ids:
-    return np.array(found, dtype=np.uint16)
+def _batches(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
+    iterator = iter(files)
+    while batch := list(islice(iterator, FILES)):
+        yield batch
+
+
+_state: dict[str, Any] = {}
+
+
+def _start(selected: Path) -> None:
+    """What each process needs once."""
+    _state["tokenizer"] = load_tokenizer(selected)
+
+
+def _encode_files(files: Sequence[SourceFile]) -> list[tuple[int, Ids]]:
+    found = _state["tokenizer"].encode_batch([file.text for file in files])
+    return [
+        (LANGUAGES.index(file.language), np.array(one.ids, dtype=np.uint16))
+        for file, one in zip(files, found, strict=True)
+    ]
+
+
+def _inject_all(work: tuple[int, Sequence[SourceFile]]) -> Encoded:
+    seed, files = work
+    return _encode(
+        example
+        for file in files
+        for example in inject(file, Random(f"{seed}/{file.project}/{file.path}"))
+    )
+
+
+def _encode(examples: Iterable[Example]) -> Encoded:
+    """Token ids, facts and numbers of the examples that are short enough."""
+    iterator = iter(examples)
+    pairs: list[tuple[Ids, Ids]] = []
+    facts: list[tuple[int, int, int]] = []
+    count: Counter[str] = Counter()
+    while batch := list(islice(iterator, 1000)):
+        sources = _state["tokenizer"].encode_batch([example.source for example in batch])
+        answers = _state["tokenizer"].encode_batch([example.target for example in batch])
+        for example, source, answer in zip(batch, sources, answers, strict=True):
+            if len(source.ids) >= SOURCE_TOKENS or len(answer.ids) >= TARGET_TOKENS:
+                count["too long"] += 1
+                continue
+            pairs.append((np.array(source.ids, np.uint16), np.array(answer.ids, np.uint16)))
+            facts.append(
+                (
+                    LANGUAGES.index(example.language),
+                    ORIGINS.index(example.origin),
+                    EDITS.index(example.edit),
+                )
+            )
+            count[f"{example.language} {example.origin} {example.edit}"] += 1
+    return pairs, facts, count
+
+
+def _save(path: Path, parts: Sequence[Encoded]) -> Counter[str]:
+    pairs = [pair for part in parts for pair in part[0]]
+    if pairs:
+        save_fixes(path, pairs, [fact for part in parts for fact in part[1]])
+    return sum((part[2] for part in parts), Counter())
