@@ -12,6 +12,7 @@ from random import Random
 from apr.generation.retrieval import LineIndex
 from apr.generation.seq2seq.format import render, take_hunk
 
+SPLITS = ("train", "valid", "test")
 MINED, INJECTED = "mined", "injected"
 REPLACE, INSERT, DELETE = "replace", "insert", "delete"
 EDITS = (REPLACE, INSERT, DELETE)

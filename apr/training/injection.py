@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 from random import Random
 from textwrap import dedent
 
@@ -43,7 +44,7 @@ def _called(file: SourceFile) -> tuple[str, ...]:
     tokens = tokenize(file.text, file.language)
     names = {
         a.text
-        for a, b in zip(tokens, tokens[1:], strict=False)
+        for a, b in pairwise(tokens)
         if a.kind == "name" and b.text == "("
     }
     return tuple(sorted(name for name in names if len(name) > 2)[:200])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sized
+from collections.abc import Callable, Iterator, Sized
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from apr.training.batches import Batches, Corrupted, Repairs, Room
 from apr.training.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from apr.training.corpus import load_code, load_fixes, load_vocabulary
 from apr.training.schedule import Schedule, Sitting
-from apr.training.t5 import T5, Shape
+from apr.training.t5 import T5
 
 PRETRAIN, REPAIR = "pretrain", "repair"
 LOG = "log.jsonl"
@@ -40,8 +40,8 @@ class Plan:
     save_every_s: float = 120.0
 
 
-def train(plan: Plan, start: T5 | None = None) -> Progress:
-    """Train on from the checkpoint in `output`; without one from `start`, or from scratch.
+def train(plan: Plan, make: Callable[[], T5]) -> Progress:
+    """Train on from the checkpoint in `output`; without one what `make` makes.
 
     Raises:
         BadInputError: The data is missing, or the checkpoint is as far as this sitting should go.
@@ -54,7 +54,7 @@ def train(plan: Plan, start: T5 | None = None) -> Progress:
     progress = found.progress if found else Progress()
     if progress.reached >= plan.schedule.until:
         raise BadInputError(f"{plan.output} is at {progress.reached:.2f} already; raise --until")
-    model = (found.model if found else start or T5(Shape(vocabulary.size))).to(device)
+    model = (found.model if found else make()).to(device)
     trainer = Trainer(plan, model, progress, found)
     trainer.run(vocabulary.line_end)
     return trainer.progress

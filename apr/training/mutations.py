@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 
 from apr.training.tokens import Token, arguments, closing, tokenize
@@ -447,7 +448,7 @@ def _has_sibling(code: Code, start: int, end: int, line: str) -> bool:
 def _moved_lines(code: Code, random: Random) -> Iterator[Change]:
     """Two lines that follow each other, exchanged, or one doubled."""
     lines = _lines_of(code)
-    for (start, end, one), (after, after_end, other) in zip(lines, lines[1:], strict=False):
+    for (start, end, one), (after, after_end, other) in pairwise(lines):
         same = len(one) - len(one.lstrip()) == len(other) - len(other.lstrip())
         if end == after and same:
             yield Change(start, after_end, other + "\n" + one + "\n")

@@ -6,6 +6,7 @@ Needs neither git nor a network: the machine with the GPU can do it with all its
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,8 +19,17 @@ from typing import Any
 import numpy as np
 
 from apr.generation.seq2seq.format import LANGUAGES, SOURCE_TOKENS, TARGET_TOKENS
-from apr.training.corpus import EDITS, ORIGINS, Ids, save_code, save_fixes
-from apr.training.examples import Example, SourceFile, load_examples, load_sources
+from apr.training.corpus import (
+    EDITS,
+    ORIGINS,
+    TOKENIZER,
+    VOCABULARY,
+    Ids,
+    load_vocabulary,
+    save_code,
+    save_fixes,
+)
+from apr.training.examples import SPLITS, Example, SourceFile, load_examples, load_sources
 from apr.training.injection import inject
 from apr.training.tokenizer import load_tokenizer
 
@@ -27,6 +37,44 @@ FILES = 60
 """Source files of one piece of work."""
 
 Encoded = tuple[list[tuple[Ids, Ids]], list[tuple[int, int, int]], Counter[str]]
+
+
+def pack(
+    selected: Path,
+    output: Path,
+    parts: Sequence[str],
+    workers: int,
+    rounds: int = 1,
+    held_out: int = 20_000,
+) -> Iterator[str]:
+    """Write the wanted parts into `output`, with the tokenizer; a line about each.
+
+    Raises:
+        BadInputError: There is no tokenizer yet.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    load_vocabulary(selected)
+    for name in (TOKENIZER, VOCABULARY):
+        shutil.copy(selected / name, output / name)
+    if "code" in parts:
+        yield f"code: {pack_code(selected, output, workers)} tokens"
+    if "mined" in parts:
+        for split in SPLITS:
+            yield f"{split}, mined: {dict(pack_mined(selected, output, split))}"
+    if "held-out" in parts:
+        for split in SPLITS[1:]:
+            count = pack_injected(selected, output, split, workers, most=held_out)
+            yield f"{split}, injected: {dict(count)}"
+    if "injected" in parts:
+        count = pack_injected(selected, output, SPLITS[0], workers, rounds)
+        yield f"{SPLITS[0]}, injected: {dict(count)}"
+
+
+def training_texts(selected: Path, share: float) -> Iterator[str]:
+    """A random part of the training code, for the tokenizer."""
+    random = Random(0)
+    sources = load_sources(selected / "train.sources.xz")
+    return (file.text for file in sources if random.random() < share)
 
 
 def pack_code(selected: Path, output: Path, workers: int) -> int:

@@ -12,6 +12,7 @@ from apr.core.errors import BadInputError
 from apr.training.collecting import ABOUT, CODE, MINED, About
 from apr.training.decontamination import Contamination, is_subject
 from apr.training.examples import (
+    SPLITS,
     Example,
     SourceFile,
     load_examples,
@@ -19,7 +20,7 @@ from apr.training.examples import (
     save_records,
 )
 
-TRAIN, VALID, TEST = SPLITS = ("train", "valid", "test")
+TRAIN, VALID, TEST = SPLITS
 CARD = "card.json"
 
 
