@@ -40,10 +40,10 @@ def select(projects: Path, output: Path, contamination: Contamination) -> None:
     for split in SPLITS:
         names = [about.project for about in abouts if splits[about.project] == split]
         files = (file for name in names for file in load_sources(_path(projects, name, CODE)))
-        save_records(output / f"{split}.sources.xz", card.note_files(unique(files, seen)), 6)
+        save_records(output / f"{split}.sources.xz", card.note_files(unique(files, seen)))
         mined = (example for name in names for example in _mined(projects, name))
         kept = clean(mined, contamination, seen, card.refused)
-        save_records(output / f"{split}.mined.xz", card.note_examples(split, kept), 6)
+        save_records(output / f"{split}.mined.xz", card.note_examples(split, kept))
     (output / CARD).write_text(card.render())
 
 
