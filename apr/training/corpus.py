@@ -71,7 +71,8 @@ class Fixes:
         """The source and the answer of one example."""
         start = int(self.starts[number])
         middle = start + int(self.lengths[number, 0])
-        return self.tokens[start:middle], self.tokens[middle : middle + self.lengths[number, 1]]
+        end = middle + int(self.lengths[number, 1])
+        return self.tokens[start:middle], self.tokens[middle:end]
 
 
 def save_arrays(path: Path, *arrays: Array) -> None:
