@@ -23,17 +23,17 @@ TWICE = 0.12
 """Share of the functions that have a second bug, which stays in sight."""
 
 
-def inject(file: SourceFile, random: Random, share: float = 1.0) -> Iterator[Example]:
-    """Examples for a `share` of the functions of a file, more for long ones."""
+def inject(file: SourceFile, random: Random, twice: float = TWICE) -> Iterator[Example]:
+    """Examples for the functions of a file, more for long ones."""
     lines = file.text.split("\n")
     index = LineIndex({file.path: file.text}) if random.random() < INDEXED else None
     elsewhere = _called(file)
     for function in functions_of(file.language, lines).found:
-        if not SHORTEST <= function.last - function.first <= LONGEST or random.random() > share:
+        if not SHORTEST <= function.last - function.first <= LONGEST:
             continue
         seen = set()
         for _ in range(2 + (function.last - function.first) // 8):
-            example = _bug(file, lines, function, elsewhere, index, random)
+            example = _bug(file, lines, function, elsewhere, index, random, twice)
             if example and (example.source, example.target) not in seen:
                 seen.add((example.source, example.target))
                 yield example
@@ -42,11 +42,7 @@ def inject(file: SourceFile, random: Random, share: float = 1.0) -> Iterator[Exa
 def _called(file: SourceFile) -> tuple[str, ...]:
     """Some names that the file calls."""
     tokens = tokenize(file.text, file.language)
-    names = {
-        a.text
-        for a, b in pairwise(tokens)
-        if a.kind == "name" and b.text == "("
-    }
+    names = {a.text for a, b in pairwise(tokens) if a.kind == "name" and b.text == "("}
     return tuple(sorted(name for name in names if len(name) > 2)[:200])
 
 
@@ -57,9 +53,10 @@ def _bug(
     elsewhere: tuple[str, ...],
     index: LineIndex | None,
     random: Random,
+    twice: float,
 ) -> Example | None:
-    text = "\n".join(lines[function.first - 1 : function.last]) + "\n"
-    if random.random() < TWICE:
+    right = text = "\n".join(lines[function.first - 1 : function.last]) + "\n"
+    if random.random() < twice:
         found = mutate(Code(text, file.language, elsewhere), random)
         text = apply(text, found[1]) if found else text
     found = mutate(Code(text, file.language, elsewhere), random)
@@ -70,8 +67,8 @@ def _bug(
     if file.language == "python" and _parses(text) and not _parses(broken):
         return None
     hunk = _difference(broken.split("\n"), text.split("\n"), function.first)
-    if hunk is None:
-        return None
+    if hunk is None or broken == right or not set(hunk.fixed) <= set(right.split("\n")):
+        return None  # the second bug has met the first one
     buggy = [*lines[: function.first - 1], *broken.split("\n")[:-1], *lines[function.last :]]
     last = function.last + broken.count("\n") - text.count("\n")
     place = Place(
