@@ -69,6 +69,8 @@ class Trainer:
         self.progress = progress
         self._plan, self._model = plan, model
         self._device = model.shared.weight.device
+        if self._device.type == "cuda":
+            model.working = torch.bfloat16
         self._optimizer = make_optimizer(model)
         if found:
             self._optimizer.load_state_dict(found.optimizer)

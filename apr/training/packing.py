@@ -6,6 +6,7 @@ Needs neither git nor a network: the machine with the GPU can do it with all its
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,6 +36,9 @@ from apr.training.tokenizer import load_tokenizer
 
 FILES = 60
 """Source files of one piece of work."""
+
+_HEADER = re.compile(r"\s*(?:/\*.*?\*/\s*|(?:(?://|#(?!include|define|if))[^\n]*\n)+\s*)", re.S)
+_LEGAL = re.compile("copyright|licen[cs]e", re.I)
 
 Encoded = tuple[list[tuple[Ids, Ids]], list[tuple[int, int, int]], Counter[str]]
 
@@ -136,11 +140,17 @@ def _start(selected: Path) -> None:
 
 
 def _encode_files(files: Sequence[SourceFile]) -> list[tuple[int, Ids]]:
-    found = _state["tokenizer"].encode_batch([file.text for file in files])
+    found = _state["tokenizer"].encode_batch([without_header(file.text) for file in files])
     return [
         (LANGUAGES.index(file.language), np.array(one.ids, dtype=np.uint16))
         for file, one in zip(files, found, strict=True)
     ]
+
+
+def without_header(text: str) -> str:
+    """A file without the comment with its licence, which thousands of others begin with too."""
+    found = _HEADER.match(text)
+    return text[found.end() :] if found and _LEGAL.search(found[0]) else text
 
 
 def _inject_all(work: tuple[int, Sequence[SourceFile]]) -> Encoded:

@@ -174,11 +174,15 @@ class Stack(nn.Module):
 
 
 class T5(nn.Module):
-    """The whole model; its state has the names of `T5ForConditionalGeneration`."""
+    """The whole model; its state has the names of `T5ForConditionalGeneration`.
+
+    `working` is the type in which states are passed on from layer to layer.
+    """
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
+        self.working = torch.float32
         self.shared = nn.Embedding(shape.vocabulary, shape.width)
         self.encoder = Stack(shape, shape.encoder_layers, is_decoder=False)
         self.decoder = Stack(shape, shape.decoder_layers, is_decoder=True)
@@ -207,13 +211,12 @@ class T5(nn.Module):
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Sum of the loss over the target tokens, and how many of them were predicted right."""
         source, target = batch["source_segments"], batch["target_segments"]
-        dtype = torch.bfloat16 if torch.is_autocast_enabled(source.device.type) else torch.float32
         encoder_mask = source[:, None, :, None] == source[:, None, None, :]
-        memory = self.encoder(self.shared(batch["source"].long()).to(dtype), encoder_mask)
+        memory = self.encoder(self.shared(batch["source"].long()).to(self.working), encoder_mask)
         own = target[:, None, :, None] == target[:, None, None, :]
         causal = torch.ones(own.shape[-2:], dtype=torch.bool, device=own.device).tril()
         cross = target[:, None, :, None] == source[:, None, None, :]
-        inputs = self.shared(batch["inputs"].long()).to(dtype)
+        inputs = self.shared(batch["inputs"].long()).to(self.working)
         state = self.decoder(inputs, own & causal, memory, cross)
         return self._loss(state, batch["labels"].long(), target > 0)
 
