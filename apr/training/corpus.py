@@ -29,7 +29,7 @@ ORIGINS = ("mined", "injected")
 EDITS = ("replace", "insert", "delete")
 IDS = {token: number for number, token in enumerate(SPECIAL_TOKENS)}
 LANGUAGE_IDS = tuple(IDS[LANGUAGE_TOKENS[language]] for language in LANGUAGES)
-MASK_IDS = tuple(IDS[token] for token in MASK_TOKENS)
+MASK_IDS = np.array([IDS[token] for token in MASK_TOKENS])
 
 Ids = np.ndarray[Any, np.dtype[np.uint16]]
 Array = np.ndarray[Any, Any]

@@ -53,7 +53,9 @@ def _spans(piece: Ids, language: int, line_end: int, random: Generator) -> Pair:
     count = min(max(round(masked / MEAN_SPAN), 1), len(MASK_IDS))
     sizes = _parts(masked, count, random)
     gaps = _parts(len(piece) - masked, count + 1, random)
-    source, answer, at = [np.array([language])], [], 0
+    source: list[Array] = [np.array([language])]
+    answer: list[Array] = []
+    at = 0
     for number in range(count):
         source += [piece[at : at + gaps[number]], MASK_IDS[number : number + 1]]
         at += gaps[number]
@@ -65,7 +67,7 @@ def _spans(piece: Ids, language: int, line_end: int, random: Generator) -> Pair:
 def _parts(total: int, count: int, random: Generator) -> list[int]:
     """`total` in `count` parts of random sizes."""
     cuts = np.sort(random.integers(0, total + 1, count - 1))
-    return np.diff(np.concatenate(([0], cuts, [total]))).tolist()  # type: ignore[no-any-return]
+    return np.diff(np.concatenate(([0], cuts, [total]))).tolist()
 
 
 def _gap(piece: Ids, language: int, line_end: int, random: Generator) -> Pair | None:

@@ -16,15 +16,18 @@ NGRAM = 16
 SUBJECTS = {
     "QuixBugs": "quixbugs",
     "HumanEval": "human-eval humaneval octopack humanevalpack human-eval-java",
-    "BugsInPy": "bugsinpy ansible black cookiecutter fastapi httpie keras luigi matplotlib pandas pysnooper"
-    " sanic scrapy spacy thefuck tornado tqdm youtube-dl",
-    "Defects4J": "defects4j jfreechart commons-cli closure-compiler commons-codec commons-collections"
-    " commons-compress commons-csv gson jackson-core jackson-databind jackson-dataformat-xml jsoup"
-    " commons-jxpath commons-lang commons-math mockito joda-time",
-    "SWE-bench": "astropy django matplotlib seaborn flask requests xarray pylint pytest scikit-learn"
-    " sphinx sympy sqlfluff marshmallow pvlib-python astroid pyvista pydicom druid lucene gson"
-    " javaparser lombok rxjava axios babel docusaurus immutable-js three.js preact core vue jq"
-    " micropython redis valkey",
+    "BugsInPy": "bugsinpy ansible black cookiecutter fastapi httpie keras luigi"
+    " matplotlib pandas pysnooper sanic scrapy spacy thefuck tornado tqdm"
+    " youtube-dl",
+    "Defects4J": "defects4j jfreechart commons-cli closure-compiler commons-codec"
+    " commons-collections commons-compress commons-csv gson jackson-core"
+    " jackson-databind jackson-dataformat-xml jsoup commons-jxpath commons-"
+    " lang commons-math mockito joda-time",
+    "SWE-bench": "astropy django matplotlib seaborn flask requests xarray pylint pytest"
+    " scikit-learn sphinx sympy sqlfluff marshmallow pvlib-python astroid"
+    " pyvista pydicom druid lucene gson javaparser lombok rxjava axios babel"
+    " docusaurus immutable-js three.js preact core vue jq micropython redis"
+    " valkey",
 }  # fmt: skip
 """The projects of each benchmark; of SWE-bench with its multilingual part those in our languages."""
 _PROJECTS = {name for names in SUBJECTS.values() for name in names.split()}

@@ -118,7 +118,7 @@ def widen(hunk: Hunk, lines: Sequence[str], random: Random) -> Hunk:
 
 
 def save_records(path: Path, records: Iterable[Example | SourceFile], preset: int = 1) -> int:
-    """Write them as JSON lines, compressed; how many there were. `path` appears when it is whole."""
+    """Write them as compressed JSON lines; how many. `path` appears when it is whole."""
     count = 0
     part = path.with_suffix(".part")
     with lzma.open(part, "wt", encoding="utf-8", preset=preset) as file:

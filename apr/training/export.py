@@ -164,8 +164,8 @@ def _config(shape: Shape) -> dict[str, Any]:
     }
 
 
-def _packed(state: Mapping[str, torch.Tensor], precision: str) -> dict[str, Array]:
-    packed: dict[str, Array] = {}
+def _packed(state: Mapping[str, torch.Tensor], precision: str) -> dict[str, Any]:
+    packed: dict[str, Any] = {}
     for name, tensor in state.items():
         weight = tensor.float().cpu().numpy()
         if precision == "int8" and weight.ndim == 2 and "bias" not in name:

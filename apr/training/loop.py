@@ -187,7 +187,7 @@ def load_batches(
     loader = DataLoader(
         _Numbered(batches),
         batch_size=None,
-        sampler=range(first, 1 << 40),  # type: ignore[arg-type]
+        sampler=range(first, 1 << 40),
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         pin_memory=device.type == "cuda",

@@ -47,6 +47,7 @@ _COMMENT = {
 }
 _HEADER = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _COMMIT = "\x01"
+_GREP = "bug|fix|crash|regress|leak|overflow|incorrect|wrong|broken|race|deadlock|off.by|pointer"
 PATTERNS = ("*.py", "*.java", "*.js", "*.jsx", "*.mjs", "*.c", "*.h")
 
 
@@ -84,10 +85,11 @@ def mine(repository: Repo, project: str, seed: int = 0) -> Iterator[Example]:
 def read_history(repository: Repo) -> Iterator[Commit]:
     """Every commit with one parent whose message may speak of a fix."""
     process = repository.git.log(
-        "HEAD", "--no-merges", "-p", "-U0", "--full-index", "--no-renames", "--no-color", "--no-ext-diff",
-        "--diff-filter=M", "-i", "-E", "--grep=bug|fix|crash|regress|leak|overflow|incorrect|wrong|broken|race|deadlock|off.by|pointer",
-        f"--format={_COMMIT}%B{_COMMIT}", "--", *PATTERNS, as_process=True,
-    )  # fmt: skip
+        *("HEAD", "--no-merges", "--diff-filter=M", "-i", "-E", f"--grep={_GREP}"),
+        *("-p", "-U0", "--full-index", "--no-renames", "--no-color", "--no-ext-diff"),
+        *(f"--format={_COMMIT}%B{_COMMIT}", "--", *PATTERNS),
+        as_process=True,
+    )
     lines = (line.decode("utf-8", "replace").rstrip("\n") for line in process.stdout)
     yield from parse_history(lines)
     process.wait()
@@ -171,7 +173,7 @@ def _examples(
     if not real or (language == "python" and _is_import_only(lines, real)):
         return
     functions = functions_of(language, lines)
-    # Without for most of the files: indexing is slow, and at repair there may be nothing to retrieve.
+    # Not for most files: indexing is slow, and at repair there may be nothing to retrieve.
     index = LineIndex({change.path: "\n".join(lines)}) if random.random() < 0.3 else None
     for hunk in real:
         wide = widen(hunk, lines, random)

@@ -44,45 +44,50 @@ class Code:
 
 Mutator = Callable[[Code, Random], Iterator[Change]]
 
-_KEYWORDS = frozenset(
-    "and as assert async await break case catch char class const continue def default del delete do double elif else"
-    " enum except extends false final finally float for from function global if import in instanceof int is lambda"
-    " let long new None nonlocal not null of or pass private protected public raise return self short signed sizeof"
-    " static struct super switch synchronized this throw throws True False true try typedef typeof undefined unsigned var"
-    " void volatile while with yield boolean byte goto register union extern inline NULL interface implements".split()
-)
+_KEYWORD_LIST = """
+    and as assert async await boolean break byte case catch char class const continue def
+    default del delete do double elif else enum except extends extern False false final finally
+    float for from function global goto if implements import in inline instanceof int interface
+    is lambda let long new None nonlocal not NULL null of or pass private protected public raise
+    register return self short signed sizeof static struct super switch synchronized this throw
+    throws True true try typedef typeof undefined union unsigned var void volatile while with
+    yield
+"""
+_KEYWORDS = frozenset(_KEYWORD_LIST.split())
 _OPERATORS = {
-    "<": ("<=", ">", ">="), "<=": ("<", ">="), ">": (">=", "<", "<="), ">=": (">", "<="),
-    "==": ("!=", ">=", "<="), "!=": ("==",), "===": ("!==", "=="), "!==": ("===",),
-    "+": ("-", "*"), "-": ("+",), "*": ("+", "/", "**"), "/": ("*", "//", "%"), "//": ("/", "%"), "%": ("//", "/", "*"),
-    "**": ("*",), "<<": (">>",), ">>": ("<<",), "&": ("|", "^"), "|": ("&", "^"), "^": ("|", "&"),
-    "&&": ("||", "&"), "||": ("&&", "|"), "++": ("--",), "--": ("++",),
-    "+=": ("-=", "="), "-=": ("+=", "="), "*=": ("+=", "="), "/=": ("*=",), "|=": ("&=", "="), "&=": ("|=",),
-    "->": (".",),
+    "<": "<= > >=", "<=": "< >=", ">": ">= < <=", ">=": "> <=", "==": "!= >= <=", "!=": "==",
+    "===": "!== ==", "!==": "===", "+": "- *", "-": "+", "*": "+ / **", "/": "* // %",
+    "//": "/ %", "%": "// / *", "**": "*", "<<": ">>", ">>": "<<", "&": "| ^", "|": "& ^",
+    "^": "| &", "&&": "|| &", "||": "&& |", "++": "--", "--": "++", "+=": "-= =", "-=": "+= =",
+    "*=": "+= =", "/=": "*=", "|=": "&= =", "&=": "|=", "->": ".",
 }  # fmt: skip
 _WORDS = {
-    "and": ("or",), "or": ("and",), "True": ("False", "None"), "False": ("True", "None"), "None": ("False", "0", "''"),
-    "true": ("false",), "false": ("true",), "null": ("undefined", "0"), "NULL": ("0",), "break": ("continue",),
-    "continue": ("break", "pass"), "is": ("==",), "min": ("max",), "max": ("min",), "any": ("all",), "all": ("any",),
-    "append": ("extend", "add"), "extend": ("append",), "first": ("last",), "last": ("first",), "left": ("right",),
-    "right": ("left",), "start": ("end",), "end": ("start",), "lower": ("upper",), "upper": ("lower",),
-    "floor": ("ceil",), "ceil": ("floor",), "push": ("unshift", "pop"), "pop": ("shift",), "shift": ("pop",),
-    "while": ("if",), "elif": ("if",), "sorted": ("list",), "startswith": ("endswith",), "endswith": ("startswith",),
-    "indexOf": ("lastIndexOf",), "width": ("height",), "height": ("width",), "row": ("col",), "col": ("row",),
-    "startsWith": ("endsWith",), "length": ("size",), "keys": ("values", "items"), "items": ("keys", "values"),
-    "int": ("long", "float"), "long": ("int",), "float": ("int",), "let": ("const",), "public": ("private",),
+    "and": "or", "or": "and", "True": "False None", "False": "True None", "None": "False 0 ''",
+    "true": "false", "false": "true", "null": "undefined 0", "NULL": "0", "break": "continue",
+    "continue": "break pass", "is": "==", "min": "max", "max": "min", "any": "all", "all": "any",
+    "append": "extend add", "extend": "append", "first": "last", "last": "first", "left": "right",
+    "right": "left", "start": "end", "end": "start", "lower": "upper", "upper": "lower",
+    "floor": "ceil", "ceil": "floor", "push": "unshift pop", "pop": "shift", "shift": "pop",
+    "while": "if", "elif": "if", "sorted": "list", "startswith": "endswith",
+    "endswith": "startswith", "indexOf": "lastIndexOf", "width": "height", "height": "width",
+    "row": "col", "col": "row", "startsWith": "endsWith", "length": "size",
+    "keys": "values items", "items": "keys values", "int": "long float", "long": "int",
+    "float": "int", "let": "const", "public": "private",
 }  # fmt: skip
+"""What takes the place of what, apart at blanks."""
 _EXCEPTIONS = {
-    "python": "ValueError TypeError KeyError IndexError AttributeError RuntimeError OSError Exception StopIteration".split(),
-    "java": "IllegalArgumentException IllegalStateException NullPointerException IOException Exception RuntimeException Throwable".split(),
-    "javascript": "Error TypeError RangeError SyntaxError".split(),
-    "c": [],
+    "python": "ValueError TypeError KeyError IndexError AttributeError RuntimeError OSError"
+    " Exception StopIteration",
+    "java": "IllegalArgumentException IllegalStateException NullPointerException IOException"
+    " Exception RuntimeException Throwable",
+    "javascript": "Error TypeError RangeError SyntaxError",
+    "c": "",
 }  # fmt: skip
 
 
 def _operators(code: Code, random: Random) -> Iterator[Change]:
     for position, token in enumerate(code.tokens):
-        others = _OPERATORS.get(token.text, ()) if token.kind == "operator" else ()
+        others = _OPERATORS.get(token.text, "").split() if token.kind == "operator" else []
         if others and position and _is_binary(code, position):
             yield Change(token.start, token.end, random.choice(others))
 
@@ -96,7 +101,7 @@ def _is_binary(code: Code, position: int) -> bool:
 def _words(code: Code, random: Random) -> Iterator[Change]:
     for token in code.tokens:
         if token.kind == "name" and token.text in _WORDS:
-            yield Change(token.start, token.end, random.choice(_WORDS[token.text]))
+            yield Change(token.start, token.end, random.choice(_WORDS[token.text].split()))
 
 
 def _constants(code: Code, random: Random) -> Iterator[Change]:
@@ -312,7 +317,7 @@ def _subscripts(code: Code, random: Random) -> Iterator[Change]:
 
 
 def _exceptions(code: Code, random: Random) -> Iterator[Change]:
-    known = _EXCEPTIONS[code.language]
+    known = _EXCEPTIONS[code.language].split()
     for token in code.tokens:
         if token.kind == "name" and token.text in known:
             yield Change(
@@ -527,7 +532,7 @@ ONLY = {"pointer": ("c",), "depth": ("python",)}
 
 
 def mutate(code: Code, random: Random, names: tuple[str, ...] = ()) -> tuple[str, Change] | None:
-    """One bug for a function, and the name of its kind; None when the chosen kind finds no place."""
+    """One bug for a function, and its kind; None when the chosen kind finds no place."""
     usable = [n for n in names or CATALOGUE if code.language in ONLY.get(n, (code.language,))]
     name = random.choices(usable, [CATALOGUE[n][1] for n in usable])[0]
     head = code.text.find("\n") if code.language != "python" or name != "default" else 0

@@ -52,7 +52,7 @@ class Card:
 
     def __init__(self, abouts: Iterable[About], splits: Mapping[str, str]) -> None:
         self.refused: Counter[str] = Counter()
-        self._projects = [
+        self._projects: list[dict[str, object]] = [
             {
                 "project": about.project,
                 "licence": about.licence,

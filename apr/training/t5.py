@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -151,7 +152,7 @@ class Stack(nn.Module):
         allowed = self._biases(x.shape[1]).to(x.dtype) + _additive(mask, x.dtype)
         across = None if cross is None else _additive(cross, x.dtype)
         for block in self.block:
-            layers = block.layer
+            layers: Any = block.layer
             x = layers[0](x, allowed)
             if memory is not None:
                 x = layers[1](x, memory, across)
@@ -161,7 +162,8 @@ class Stack(nn.Module):
 
     def _biases(self, length: int) -> Tensor:
         """`[1, heads, to, from]`."""
-        table = self.block[0].layer[0].SelfAttention.relative_attention_bias
+        first: Any = self.block[0]
+        table = first.layer[0].SelfAttention.relative_attention_bias
         place = torch.arange(length, device=table.weight.device)
         buckets = bucket_of(
             place[None, :] - place[:, None],

@@ -1,4 +1,4 @@
-"""A byte-level BPE tokenizer for code, in which indentation and the end of a line are own tokens."""
+"""A byte-level BPE tokenizer for code; indentation and the end of a line are own tokens."""
 
 from __future__ import annotations
 
