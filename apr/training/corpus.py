@@ -76,10 +76,12 @@ class Fixes:
 
 
 def save_arrays(path: Path, *arrays: Array) -> None:
-    """Write arrays into one file, quickly rather than small."""
-    with lzma.open(path, "wb", preset=0) as file:
+    """Write arrays into one file, quickly rather than small; it appears when it is whole."""
+    part = path.with_suffix(".part")
+    with lzma.open(part, "wb", preset=0) as file:
         for array in arrays:
             np.save(file, array)
+    part.replace(path)
 
 
 def load_arrays(path: Path) -> list[Array]:

@@ -29,7 +29,7 @@ SUBJECTS = {
     " docusaurus immutable-js three.js preact core vue jq micropython redis"
     " valkey",
 }  # fmt: skip
-"""The projects of each benchmark; of SWE-bench with its multilingual part those in our languages."""
+"""The projects of each benchmark; of the multilingual SWE-bench those in our languages."""
 _PROJECTS = {name for names in SUBJECTS.values() for name in names.split()}
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\d+|[^\w\s]")
 _SPECIAL = re.compile(
