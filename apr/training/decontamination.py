@@ -21,8 +21,8 @@ SUBJECTS = {
     " youtube-dl",
     "Defects4J": "defects4j jfreechart commons-cli closure-compiler commons-codec"
     " commons-collections commons-compress commons-csv gson jackson-core"
-    " jackson-databind jackson-dataformat-xml jsoup commons-jxpath commons-"
-    " lang commons-math mockito joda-time",
+    " jackson-databind jackson-dataformat-xml jsoup commons-jxpath"
+    " commons-lang commons-math mockito joda-time",
     "SWE-bench": "astropy django matplotlib seaborn flask requests xarray pylint pytest"
     " scikit-learn sphinx sympy sqlfluff marshmallow pvlib-python astroid"
     " pyvista pydicom druid lucene gson javaparser lombok rxjava axios babel"
