@@ -4,7 +4,8 @@
 # FOLDER holds what `apr train select` and `apr train tokenizer` wrote in selected/, this package in
 # code/ and, where tree-sitter is missing, its wheels in wheels/. UNTIL is the progress to reach,
 # SECONDS are for everything. What has to outlast the sitting lies in $WORK; a later sitting on the
-# same machine goes on from there. With UNTIL 1.0 the model is evaluated too.
+# same machine goes on from there. With UNTIL 1.0 the model is evaluated too. TRAIN_OPTIONS are
+# further options of `run`, to try the script out with something small.
 set -e
 folder=$(cd "$1" && pwd) until=$2 limit=$3 out=$4
 work=${WORK:-/tmp/apr-training} workers=${WORKERS:-12}
@@ -27,7 +28,7 @@ fi
 if [ ! -e "$work/flags" ]; then  # the fastest way that works here; compiled code is kept
   for flags in "--rows 64 --compile" "--rows 32 --compile" "--rows 32 --no-compile"; do
     rm -rf "$work/try"
-    if train run "$work/data" "$work/try" --steps 3 --pretrain 1 $flags; then echo "$flags" > "$work/flags"; break; fi
+    if train run "$work/data" "$work/try" --steps 3 --pretrain 1 $flags $TRAIN_OPTIONS; then echo "$flags" > "$work/flags"; break; fi
   done
   rm -rf "$work/try"
   echo "tried after $SECONDS s: $(cat "$work/flags")"
@@ -35,7 +36,7 @@ fi
 
 case $until in 1 | 1.0) reserve=${RESERVE:-110} ;; *) reserve=${RESERVE:-25} ;; esac
 train run "$work/data" "$work/run" --until "$until" --seconds $((limit - SECONDS - reserve)) \
-  --workers $((workers / 2)) $(cat "$work/flags")
+  --workers $((workers / 2)) $(cat "$work/flags") $TRAIN_OPTIONS
 cp "$work/run/log.jsonl" "$out/"
 tail -n 2 "$work/run/log.jsonl"
 cat "$work/inject.log"
