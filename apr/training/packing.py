@@ -119,9 +119,8 @@ def pack_injected(
 
 
 def _pool(workers: int, selected: Path) -> ProcessPoolExecutor:
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     return ProcessPoolExecutor(
-        max(workers, 1), get_context("forkserver"), initializer=_start, initargs=(selected,)
+        max(workers, 1), get_context("forkserver"), initializer=_start_alone, initargs=(selected,)
     )
 
 
@@ -137,6 +136,12 @@ _state: dict[str, Any] = {}
 def _start(selected: Path) -> None:
     """What each process needs once."""
     _state["tokenizer"] = load_tokenizer(selected)
+
+
+def _start_alone(selected: Path) -> None:
+    """The same for a process that is one of several: it leaves the other processors to them."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    _start(selected)
 
 
 def _encode_files(files: Sequence[SourceFile]) -> list[tuple[int, Ids]]:
