@@ -2,7 +2,7 @@
 
 A mutator is given a function and proposes changes; what undoes a change is what a model is to
 learn. The catalogue follows the slips that fix commits show, not the repertoire of our own
-templates. What only Python's syntax tree can say is in `python_mutations`.
+templates.
 """
 
 from __future__ import annotations
