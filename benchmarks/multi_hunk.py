@@ -1,0 +1,232 @@
+"""Validations until a bug of several hunks is mended: hunk by hunk, or the Cartesian product.
+
+    python benchmarks/multi_hunk.py --data FOLDER [--languages python,java] [--cache FOLDER]
+        [--size 2] [--most 300] [--budget 2000]
+
+FOLDER holds HumanEvalFix as python-dev.jsonl and java-dev.jsonl. `--size` neighbouring bugs of a
+file make one subject of as many modules, all of whose tests have to pass: real bugs, put together
+by us. The hunks are given, the candidates are those of the templates. Every candidate is judged
+once, alone (see hunk_verdicts.py); as the modules share nothing, a joint patch passes the tests
+that its parts pass, so the searches below are APR's own but run on recorded verdicts.
+
+- assembly: `--search multimend`, as `apr fix` runs it
+- published: the order of MultiMend: alike edits, then hunk after hunk
+- tree: the usual ranked tree search, on the same hunks and candidates
+- product: all combinations by the sum of their ranks, without a limit
+- single: every candidate alone, which is one hunk at a time
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from hunk_verdicts import SUFFIXES, Judged, JudgedBug, load_or_judge
+
+from apr.core.bug import Bug, RunnerKind, TestCommand
+from apr.core.patch import Patch
+from apr.core.ports import Generator, Proposal, RepairContext
+from apr.core.report import Stage, ValidationReport, Verdict
+from apr.core.run import Budget
+from apr.core.tree import SearchNode
+from apr.generation.assembly.generator import AssemblingGenerator, AssemblySettings, Order
+from apr.search.budget import BudgetMeter
+from apr.search.loop import search
+from apr.search.reward import TestReward
+from apr.search.settings import MULTIMEND, RANKED, Policy, SearchSettings
+
+METHODS = ("assembly", "published", "tree", "single", "product")
+Row = dict[str, int]
+"""Validations by method; one that finds no patch is absent."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Bugs as the modules of one program."""
+
+    bugs: tuple[JudgedBug, ...]
+
+    @property
+    def paths(self) -> list[str]:
+        return [f"m{n}{SUFFIXES[bug.language]}" for n, bug in enumerate(self.bugs)]
+
+    def context(self) -> RepairContext:
+        located = zip(self.bugs, self.paths, strict=True)
+        return RepairContext(
+            Bug("/nowhere", TestCommand(RunnerKind.COMMAND)),
+            {path: bug.text for path, bug in zip(self.paths, self.bugs, strict=True)},
+            tuple(bug.location(path) for bug, path in located),
+            (),
+            {},
+        )
+
+
+class Recorded:
+    """A `Generator` of what the templates proposed for the hunks in question, best first."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._candidates = {
+            path: [Proposal(c.patch(path), c.score, c.origin) for c in bug.candidates]
+            for path, bug in zip(subject.paths, subject.bugs, strict=True)
+        }
+        self._offsets: dict[str, int] = {}
+
+    def propose(self, context: RepairContext, parent: SearchNode, n: int) -> Sequence[Proposal]:
+        path = context.locations_of(parent)[0].location.path
+        start = self._offsets.get(path, 0)
+        self._offsets[path] = start + n
+        return self._candidates[path][start : start + n]
+
+
+class Referee:
+    """Judges a joint patch by what was found out about its parts."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._known = {
+            path: {c.patch(path).digest: c for c in bug.candidates}
+            for path, bug in zip(subject.paths, subject.bugs, strict=True)
+        }
+
+    def validate(self, patches: Sequence[Patch]) -> Sequence[ValidationReport]:
+        return [self.confirm(patch) for patch in patches]
+
+    def learn(self, reports: Sequence[ValidationReport]) -> None:
+        return None
+
+    def confirm(self, patch: Patch) -> ValidationReport:
+        parts = [self._part(patch.only(path), path) for path in self._subject.paths]
+        total = sum(bug.tests for bug in self._subject.bugs)
+        passed = sum(part.passed for part in parts if part is not None)
+        if passed == total:
+            is_fix = all(part is not None and part.is_fix for part in parts)
+            verdict = Verdict.PLAUSIBLE if is_fix else Verdict.REGRESSES
+            return ValidationReport(verdict, Stage.FULL, passed, total, 1, 2)
+        progress = self._progress(parts, total - passed)
+        return ValidationReport(
+            Verdict.STILL_FAILS, Stage.TRIGGER, passed, total, progress=progress
+        )
+
+    def _part(self, patch: Patch, path: str) -> Judged | None:
+        """What is known of the part of one module; None when it is as it was."""
+        return self._known[path][patch.digest] if patch.hunks else None
+
+    def _progress(self, parts: Sequence[Judged | None], failing: int) -> float:
+        """The mean over the failing tests of all modules."""
+        sums = [
+            0.5 * bug.tests if part is None else part.progress * (bug.tests - part.passed)
+            for part, bug in zip(parts, self._subject.bugs, strict=True)
+        ]
+        return sum(sums) / failing
+
+
+def compare(subject: Subject, most: int, budget: int) -> Row:
+    spent = {method: run(subject, method, most, budget) for method in METHODS}
+    return {method: count for method, count in spent.items() if count is not None}
+
+
+def run(subject: Subject, method: str, most: int, budget: int) -> int | None:
+    """Validations until the first plausible patch; None when there is none."""
+    if method == "product":
+        return count_product(subject, most)
+    order = Order.PUBLISHED if method == "published" else Order.RANKED
+    settings = AssemblySettings(order, candidates=most)
+    generator: Generator = AssemblingGenerator(Recorded(subject), settings)
+    shapes = {
+        "tree": RANKED,
+        "single": SearchSettings(policy=Policy.ENUMERATE, batch=1, max_depth=1),
+    }
+    result = search(
+        subject.context(),
+        generator,
+        Referee(subject),
+        TestReward(),
+        shapes.get(method, MULTIMEND),
+        BudgetMeter(Budget(candidates=budget), lambda: 0.0),
+        seed=0,
+    )
+    return result.plausible[0] if result.plausible else None
+
+
+def count_product(subject: Subject, most: int) -> int | None:
+    """The place of the first plausible combination by the sum of ranks; rank 0 is no change."""
+    fixes = [
+        next((n for n, c in enumerate(bug.candidates[:most], 1) if c.is_fix), None)
+        for bug in subject.bugs
+    ]
+    if any(rank is None for rank in fixes):
+        return None
+    wanted = tuple(rank for rank in fixes if rank is not None)
+    sizes = [min(len(bug.candidates), most) + 1 for bug in subject.bugs]
+    return place_by_sum(wanted, sizes)
+
+
+def place_by_sum(ranks: tuple[int, ...], sizes: Sequence[int]) -> int:
+    """How many combinations come no later: those of a lower sum, and of equal ones by rank."""
+    limit = sum(ranks)
+    before = 0
+    for head in product(*(range(min(size, limit + 1)) for size in sizes[:-1])):
+        last = limit - sum(head)
+        if last < 0:
+            continue
+        before += min(last, sizes[-1])  # those whose sum is lower
+        before += last < sizes[-1] and (*head, last) <= ranks
+    return before - 1  # the program as it is needs no validation
+
+
+def subjects(bugs: Sequence[JudgedBug], size: int) -> Iterator[Subject]:
+    for start in range(0, len(bugs) - size + 1, size):
+        yield Subject(tuple(bugs[start : start + size]))
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    print("| language | bugs | method | fixed | validations of those that all fix | of all |")
+    print("|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        cache = arguments.cache or Path(folder)
+        found = []
+        for language in arguments.languages.split(","):
+            data = arguments.data / f"{language}-dev.jsonl"
+            most = arguments.most
+            bugs = load_or_judge(language, data, most, cache / f"{language}.jsonl")
+            size, budget = arguments.size, arguments.budget
+            rows = [compare(subject, most, budget) for subject in subjects(bugs, size)]
+            show(language, rows, arguments.budget)
+            found += rows
+        show("together", found, arguments.budget)
+
+
+def show(name: str, rows: Sequence[Row], budget: int) -> None:
+    """A line for each method; a bug that it does not fix costs the budget."""
+    others = [method for method in METHODS if method != "single"]
+    common = [row for row in rows if all(method in row for method in others)]
+    for method in METHODS:
+        fixed = sum(method in row for row in rows)
+        shared = [row[method] for row in common if method in row]
+        usual = f"{sum(shared):,} (median {statistics.median(shared):,.0f})" if shared else "-"
+        spent = sum(row.get(method, budget) for row in rows)
+        print(f"| {name} | {len(rows)} | {method} | {fixed} | {usual} | {spent:,} |")
+    if common:
+        ratio = statistics.median(row["product"] / row["assembly"] for row in common)
+        print(f"\n{name}: product / assembly, median of {len(common)}: {ratio:.1f}\n", flush=True)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--languages", default="python,java")
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--size", type=int, default=2)
+    parser.add_argument("--most", type=int, default=300)
+    parser.add_argument("--budget", type=int, default=2000)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
