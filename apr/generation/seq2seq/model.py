@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from apr.core.errors import BadInputError, EnvironmentUnusableError
-from apr.generation.seq2seq.bundle import TOKENIZER, Facts, read_facts
+from apr.generation.seq2seq.bundle import TOKENIZER, VARIABLE, Facts, find_bundle, read_facts
 from apr.generation.seq2seq.format import END
 
 if TYPE_CHECKING:
@@ -110,6 +110,26 @@ class CTranslate2Model:
         found = (self._tokenizer.token_to_id(token) for token in tokens)
         ids = [number for number in found if number is not None]
         return str(self._tokenizer.decode(ids, skip_special_tokens=False))
+
+
+def find_model(title: str | None = None) -> CTranslate2Model:
+    """The model that is configured or installed; `title`: it has to be that one.
+
+    Raises:
+        EnvironmentUnusableError: when there is none, or another one.
+        BadInputError: see `load`.
+    """
+    folder = find_bundle()
+    if folder is None:
+        raise EnvironmentUnusableError(
+            f"there is no repair model here: install one, or name its folder in {VARIABLE}"
+        )
+    model = load(folder)
+    if title is not None and model.facts.title != title:
+        raise EnvironmentUnusableError(
+            f"the run was made with the repair model {title}, but here is {model.facts.title}"
+        )
+    return model
 
 
 def load(folder: Path, threads: int = 0) -> CTranslate2Model:
