@@ -97,7 +97,7 @@ class ModelSettings(BaseModel):
     answer_tokens: int = Field(default=1500, ge=16)
     """Size of an answer."""
 
-    answer_format: Literal["function", "search-replace", "diff"] = "function"
+    answer_format: Literal["function", "search-replace", "diff", "hunk"] = "function"
     """The form in which the model is asked to answer; all forms are understood."""
 
     feedback: bool = True

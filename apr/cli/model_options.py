@@ -33,6 +33,7 @@ class AnswerForm(StrEnum):
     FUNCTION = "function"
     SEARCH_REPLACE = "search-replace"
     DIFF = "diff"
+    HUNK = "hunk"
 
 
 def _option(name: str, meaning: str, **more: Any) -> Any:
