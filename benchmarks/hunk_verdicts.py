@@ -1,8 +1,8 @@
 """The verdict on every template candidate for the hunk of a HumanEvalFix bug, Python or Java.
 
-The hunk is what the reference solution changes; nothing else of the reference is used. Python bugs
-are judged by APR itself. Java ones are compiled and run one after the other in one virtual machine
-(JavaJudge.java) inside bubblewrap, since APR starts two for each candidate.
+The hunk is what the reference solution changes; nothing else of the reference is used. Candidates
+are run one after the other by one process inside bubblewrap (python_judge.py, JavaJudge.java), many
+times as fast as APR validates; how many validations a search needs does not depend on that.
 """
 
 from __future__ import annotations
@@ -10,39 +10,37 @@ from __future__ import annotations
 import json
 import struct
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from apr.bootstrap import bootstrap, make_template_generator
+from apr.bootstrap import make_template_generator
 from apr.core.bug import Bug, RunnerKind, TestCommand
 from apr.core.location import Location, SuspiciousLocation
 from apr.core.patch import Hunk, Patch, diff_texts, split_lines
 from apr.core.ports import RepairContext
-from apr.core.run import Budget
 from apr.core.tree import ROOT, SearchNode
 from apr.datasets import humanevalfix
-from apr.settings import AppSettings, RunSettings
 
 SUFFIXES = {"python": ".py", "java": ".java"}
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A candidate, best first in its bug's list, and how many of `total` tests it passes.
-
-    `is_fix` also asks that no other test fails; `progress` is that of `ValidationReport`.
-    """
+    """A candidate, best first in its bug's list, and how many of `total` tests it passes."""
 
     hunks: tuple[tuple[int, tuple[str, ...], tuple[str, ...]], ...]
     score: float
     origin: str
-    is_fix: bool
     passed: int
     total: int
-    progress: float
+
+    @property
+    def is_fix(self) -> bool:
+        return self.passed == self.total
 
     def patch(self, path: str) -> Patch:
         """The candidate as a patch of the file that is called so."""
@@ -51,13 +49,17 @@ class Judged:
 
 @dataclass(frozen=True)
 class JudgedBug:
-    """A buggy program of one file, where its hunk is, and all candidates for it."""
+    """A buggy program of one file, where its hunk is, and all candidates for it.
+
+    It passes `passed` of its `tests` as it is.
+    """
 
     name: str
     language: str
     text: str
     first: int
     last: int
+    passed: int
     tests: int
     candidates: tuple[Judged, ...]
 
@@ -97,43 +99,32 @@ def find_hunk(buggy: str, right: str) -> tuple[int, int]:
 
 
 def judge_python(data: Path, most: int, without: set[str]) -> Iterator[JudgedBug]:
-    with tempfile.TemporaryDirectory() as folder:
-        service = bootstrap(AppSettings(data_dir=Path(folder) / "data"))
-        dataset = humanevalfix.load(data, Path(folder) / "bugs")
+    script = Path(__file__).with_name("python_judge.py")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(script, [sys.executable, "-I"]) as ask,
+    ):
+        dataset = humanevalfix.load(data, Path(folder))
+
+        def judge(program: str, tests: str) -> tuple[int, int]:
+            passed, total = ask(json.dumps({"program": program, "tests": tests})).split()
+            return int(passed), int(total)
+
         for bug in dataset.bugs:
             if bug.name in without:
                 continue
-            reference = dataset.reference_program(bug)
             text = (Path(bug.subject) / "solution.py").read_text()
-            first, last = find_hunk(text, reference.source.rstrip() + "\n")
-            settings = RunSettings(
-                policy="enumerate",
-                locations=(f"solution.py:{first}-{last}",),
-                max_depth=1,
-                patches=most + 1,
-                confirmations=1,
-                test_timeout_s=5,
-            )
-            run = service.submit_run(bug, settings, Budget(candidates=most), 0)
-            service.execute_run(run.id)
-            nodes = service.tree(run.id).nodes[1:]
-            total = nodes[0].report.triggers_total if nodes else 1
-            yield JudgedBug(
-                bug.name, "python", text, first, last, total, tuple(map(from_node, nodes))
-            )
-
-
-def from_node(node: SearchNode) -> Judged:
-    report = node.report
-    return Judged(
-        hunks_of(node.patch),
-        node.prior,
-        node.origin,
-        report.is_plausible,
-        report.triggers_passed,
-        report.triggers_total,
-        report.progress,
-    )
+            tests = (Path(bug.subject) / "test_solution.py").read_text()
+            right = dataset.reference_program(bug).source.rstrip() + "\n"
+            before, total = judge(text, tests)
+            if before == total or judge(right, tests) != (total, total):
+                continue
+            first, last = find_hunk(text, right)
+            found = []
+            for patch, score, origin in templates_for("solution.py", text, first, last, most):
+                passed, _ = judge(patch.apply_edits({"solution.py": text})["solution.py"], tests)
+                found.append(Judged(hunks_of(patch), score, origin, passed, total))
+            yield JudgedBug(bug.name, "python", text, first, last, before, total, tuple(found))
 
 
 def hunks_of(patch: Patch) -> tuple[tuple[int, tuple[str, ...], tuple[str, ...]], ...]:
@@ -141,40 +132,42 @@ def hunks_of(patch: Patch) -> tuple[tuple[int, tuple[str, ...], tuple[str, ...]]
 
 
 def judge_java(data: Path, most: int, without: set[str]) -> Iterator[JudgedBug]:
-    with running_judge() as judge:
+    java = ["java", "-XX:-UsePerfData", "-Xmx512m", "-XX:+UseSerialGC"]
+    with running(Path(__file__).with_name("JavaJudge.java"), java) as ask:
         for line in data.read_text().splitlines():
             row = json.loads(line)
             if row["task_id"] in without:
                 continue
             text = row["declaration"] + row["buggy_solution"].rstrip() + "\n"
             right = row["declaration"] + row["canonical_solution"].rstrip() + "\n"
-            if judge(text + row["test"]) != "failed" or judge(right + row["test"]) != "passed":
+            if ask(text + row["test"]) == "passed" or ask(right + row["test"]) != "passed":
                 continue
             first, last = find_hunk(text, right)
             found = []
-            for patch, score, origin in templates_for(text, first, last, most):
-                patched = patch.apply_edits({"Solution.java": text})["Solution.java"]
-                passed = judge(patched + row["test"]) == "passed"
-                found.append(Judged(hunks_of(patch), score, origin, passed, int(passed), 1, 0.5))
-            yield JudgedBug(row["task_id"], "java", text, first, last, 1, tuple(found))
+            for patch, score, origin in templates_for("Main.java", text, first, last, most):
+                patched = patch.apply_edits({"Main.java": text})["Main.java"]
+                passed = ask(patched + row["test"]) == "passed"
+                found.append(Judged(hunks_of(patch), score, origin, int(passed), 1))
+            yield JudgedBug(row["task_id"], "java", text, first, last, 0, 1, tuple(found))
 
 
 def templates_for(
-    text: str, first: int, last: int, most: int
+    path: str, text: str, first: int, last: int, most: int
 ) -> Iterator[tuple[Patch, float, str]]:
-    place = SuspiciousLocation(Location("Solution.java", first, last), 1.0, "given")
+    """What the templates propose for these lines, best first."""
+    place = SuspiciousLocation(Location(path, first, last), 1.0, "given")
     bug = Bug("/nowhere", TestCommand(RunnerKind.COMMAND))
-    context = RepairContext(bug, {"Solution.java": text}, (place,), (), {})
+    context = RepairContext(bug, {path: text}, (place,), (), {})
     generator = make_template_generator()
     for proposal in generator.propose(context, SearchNode(ROOT, None, Patch()), most):
         yield proposal.patch, proposal.score, proposal.origin
 
 
 @contextmanager
-def running_judge():
-    """A function that says what becomes of a Java program."""
-    source = Path(__file__).with_name("JavaJudge.java")
-    command = [
+def running(script: Path, command: Sequence[str]) -> Iterator[Callable[[str], str]]:
+    """A judge in a sandbox: a function from what it is sent to the line that it answers."""
+    inside = f"/tmp/{script.name}"
+    sandbox = [
         "bwrap",
         "--ro-bind",
         "/",
@@ -186,21 +179,22 @@ def running_judge():
         "--tmpfs",
         "/tmp",
     ]
-    command += ["--ro-bind", str(source), "/tmp/JavaJudge.java", "--unshare-all"]
-    command += ["--die-with-parent", "java", "-XX:-UsePerfData", "-Xmx512m", "-XX:+UseSerialGC"]
-    command += ["/tmp/JavaJudge.java"]
+    sandbox += ["--ro-bind", str(script), inside, "--unshare-all", "--die-with-parent"]
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [*sandbox, *command, inside],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
 
-    def judge(text: str) -> str:
+    def ask(text: str) -> str:
         data = text.encode()
         process.stdin.write(struct.pack(">i", len(data)) + data)
         process.stdin.flush()
         return process.stdout.readline().decode().strip()
 
     try:
-        yield judge
+        yield ask
     finally:
         process.stdin.close()
         process.wait(10)

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from hunk_verdicts import SUFFIXES, Judged, JudgedBug, load_or_judge
+from hunk_verdicts import SUFFIXES, JudgedBug, load_or_judge
 
 from apr.core.bug import Bug, RunnerKind, TestCommand
 from apr.core.patch import Patch
@@ -100,29 +100,21 @@ class Referee:
         return None
 
     def confirm(self, patch: Patch) -> ValidationReport:
-        parts = [self._part(patch.only(path), path) for path in self._subject.paths]
-        total = sum(bug.tests for bug in self._subject.bugs)
-        passed = sum(part.passed for part in parts if part is not None)
-        if passed == total:
-            is_fix = all(part is not None and part.is_fix for part in parts)
-            verdict = Verdict.PLAUSIBLE if is_fix else Verdict.REGRESSES
-            return ValidationReport(verdict, Stage.FULL, passed, total, 1, 2)
-        progress = self._progress(parts, total - passed)
+        """By how many tests fail in all, as MultiMend counts; more than before are no progress."""
+        parts = zip(self._subject.paths, self._subject.bugs, strict=True)
+        failing = sum(bug.tests - self._passed(patch.only(path), path, bug) for path, bug in parts)
+        before = sum(bug.tests - bug.passed for bug in self._subject.bugs)
+        passed = max(before - failing, 0)
+        if not failing:
+            return ValidationReport(Verdict.PLAUSIBLE, Stage.FULL, passed, before)
+        progress = 0.5 if failing <= before else 0.25
         return ValidationReport(
-            Verdict.STILL_FAILS, Stage.TRIGGER, passed, total, progress=progress
+            Verdict.STILL_FAILS, Stage.TRIGGER, passed, before, progress=progress
         )
 
-    def _part(self, patch: Patch, path: str) -> Judged | None:
-        """What is known of the part of one module; None when it is as it was."""
-        return self._known[path][patch.digest] if patch.hunks else None
-
-    def _progress(self, parts: Sequence[Judged | None], failing: int) -> float:
-        """The mean over the failing tests of all modules."""
-        sums = [
-            0.5 * bug.tests if part is None else part.progress * (bug.tests - part.passed)
-            for part, bug in zip(parts, self._subject.bugs, strict=True)
-        ]
-        return sum(sums) / failing
+    def _passed(self, patch: Patch, path: str, bug: JudgedBug) -> int:
+        """The tests of one module that pass when this is what the patch does to it."""
+        return self._known[path][patch.digest].passed if patch.hunks else bug.passed
 
 
 def compare(subject: Subject, most: int, budget: int) -> Row:
