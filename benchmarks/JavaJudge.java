@@ -21,7 +21,7 @@ import javax.tools.ToolProvider;
  * writes a line: passed, failed, timeout or build.
  */
 public class JavaJudge {
-    static final long LIMIT_MS = 3000;
+    static final long LIMIT_MS = 400;
 
     static class Source extends SimpleJavaFileObject {
         final String text;

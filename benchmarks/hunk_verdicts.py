@@ -166,22 +166,10 @@ def templates_for(
 @contextmanager
 def running(script: Path, command: Sequence[str]) -> Iterator[Callable[[str], str]]:
     """A judge in a sandbox: a function from what it is sent to the line that it answers."""
-    inside = f"/tmp/{script.name}"
-    sandbox = [
-        "bwrap",
-        "--ro-bind",
-        "/",
-        "/",
-        "--dev",
-        "/dev",
-        "--proc",
-        "/proc",
-        "--tmpfs",
-        "/tmp",
-    ]
-    sandbox += ["--ro-bind", str(script), inside, "--unshare-all", "--die-with-parent"]
+    sandbox = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+    sandbox += ["--unshare-all", "--die-with-parent"]
     process = subprocess.Popen(
-        [*sandbox, *command, inside],
+        [*sandbox, *command, str(script)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

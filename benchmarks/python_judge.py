@@ -14,7 +14,9 @@ import struct
 import sys
 import types
 
-CPU_S, WALL_S = 2, 10
+TEST_S = 0.1
+"""Of processor time for one test, which takes a thousandth of that."""
+CPU_S, WALL_S = 1, 10
 
 
 def count_passed(program: str, tests: str) -> tuple[int, int]:
@@ -27,13 +29,21 @@ def count_passed(program: str, tests: str) -> tuple[int, int]:
     except Exception:  # noqa: BLE001 (whatever a candidate does)
         return 0, tests.count("\ndef test_")
     found = [check for name, check in checks.items() if name.startswith("test_")]
-    return sum(map(passes, found)), len(found)
+    passed = 0
+    for check in found:
+        try:
+            passed += passes(check)
+        except TimeoutError:  # what hangs once is not waited for again
+            break
+    return passed, len(found)
 
 
 def passes(check) -> bool:
-    signal.setitimer(signal.ITIMER_VIRTUAL, CPU_S / 4)
+    signal.setitimer(signal.ITIMER_VIRTUAL, TEST_S)
     try:
         check()
+    except TimeoutError:
+        raise
     except Exception:  # noqa: BLE001 (the same)
         return False
     finally:
