@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 from apr.bootstrap import make_template_generator
@@ -68,13 +69,15 @@ class JudgedBug:
         return SuspiciousLocation(Location(path, self.first, self.last), 1.0, "given")
 
 
-def load_or_judge(language: str, data: Path, most: int, cache: Path) -> list[JudgedBug]:
-    """All bugs of a file; `cache` remembers them, a line each."""
+def load_or_judge(language: str, data: Path, most: int, cache: Path, bugs: int) -> list[JudgedBug]:
+    """The first `bugs` bugs of a file; `cache` remembers them, a line each."""
     known = [parse_bug(line) for line in cache.read_text().splitlines()] if cache.exists() else []
     names = {bug.name for bug in known}
     judge = judge_python if language == "python" else judge_java
+    if len(known) >= bugs:
+        return known[:bugs]
     with cache.open("a") as file:
-        for bug in judge(data, most, names):
+        for bug in islice(judge(data, most, names), bugs - len(known)):
             file.write(json.dumps(asdict(bug)) + "\n")
             file.flush()
             known.append(bug)

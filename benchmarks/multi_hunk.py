@@ -1,17 +1,19 @@
 """Validations until a bug of several hunks is mended: hunk by hunk, or the Cartesian product.
 
     python benchmarks/multi_hunk.py --data FOLDER [--languages python,java] [--cache FOLDER]
-        [--size 2] [--most 300] [--budget 2000]
+        [--bugs 66] [--size 2] [--apart 1] [--most 300] [--budget 2000]
 
-FOLDER holds HumanEvalFix as python-dev.jsonl and java-dev.jsonl. `--size` neighbouring bugs of a
-file make one subject of as many modules, all of whose tests have to pass: real bugs, put together
-by us. The hunks are given, the candidates are those of the templates. Every candidate is judged
-once, alone (see hunk_verdicts.py); as the modules share nothing, a joint patch passes the tests
-that its parts pass, so the searches below are APR's own but run on recorded verdicts.
+FOLDER holds HumanEvalFix as python-dev.jsonl and java-dev.jsonl. `--size` bugs of a file make one
+subject of as many modules, all of whose tests have to pass: real bugs, put together by us. They
+stand 1 to `--apart` places apart, so that each of the `--bugs` is in several subjects.
+
+The hunks are given, the candidates are those of the templates. Every candidate is judged once,
+alone (see hunk_verdicts.py); as the modules share nothing, a joint patch passes the tests that its
+parts pass, so the searches below are APR's own but run on recorded verdicts.
 
 - assembly: `--search multimend`, as `apr fix` runs it
-- published: the order of MultiMend: alike edits, then hunk after hunk
-- tree: the usual ranked tree search, on the same hunks and candidates
+- greedy: the same, but what helps is followed alone
+- published: greedy, in MultiMend's order: alike edits, then hunk after hunk
 - product: all combinations by the sum of their ranks, without a limit
 - single: every candidate alone, which is one hunk at a time
 """
@@ -22,7 +24,7 @@ import argparse
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -38,9 +40,9 @@ from apr.generation.assembly.generator import AssemblingGenerator, AssemblySetti
 from apr.search.budget import BudgetMeter
 from apr.search.loop import search
 from apr.search.reward import TestReward
-from apr.search.settings import MULTIMEND, RANKED, Policy, SearchSettings
+from apr.search.settings import MULTIMEND, Policy, SearchSettings, Widening
 
-METHODS = ("assembly", "published", "tree", "single", "product")
+METHODS = ("assembly", "greedy", "published", "single", "product")
 Row = dict[str, int]
 """Validations by method; one that finds no patch is absent."""
 
@@ -129,8 +131,10 @@ def run(subject: Subject, method: str, most: int, budget: int) -> int | None:
     order = Order.PUBLISHED if method == "published" else Order.RANKED
     settings = AssemblySettings(order, candidates=most)
     generator: Generator = AssemblingGenerator(Recorded(subject), settings)
+    greedy = replace(MULTIMEND, widening=Widening.GREEDY)
     shapes = {
-        "tree": RANKED,
+        "greedy": greedy,
+        "published": greedy,
         "single": SearchSettings(policy=Policy.ENUMERATE, batch=1, max_depth=1),
     }
     result = search(
@@ -171,9 +175,11 @@ def place_by_sum(ranks: tuple[int, ...], sizes: Sequence[int]) -> int:
     return before - 1  # the program as it is needs no validation
 
 
-def subjects(bugs: Sequence[JudgedBug], size: int) -> Iterator[Subject]:
-    for start in range(0, len(bugs) - size + 1, size):
-        yield Subject(tuple(bugs[start : start + size]))
+def subjects(bugs: Sequence[JudgedBug], size: int, apart: int) -> Iterator[Subject]:
+    for distance in range(1, apart + 1):
+        for start in range(len(bugs)):
+            chosen = [(start + distance * number) % len(bugs) for number in range(size)]
+            yield Subject(tuple(bugs[number] for number in chosen))
 
 
 def main() -> None:
@@ -186,9 +192,10 @@ def main() -> None:
         for language in arguments.languages.split(","):
             data = arguments.data / f"{language}-dev.jsonl"
             most = arguments.most
-            bugs = load_or_judge(language, data, most, cache / f"{language}.jsonl")
-            size, budget = arguments.size, arguments.budget
-            rows = [compare(subject, most, budget) for subject in subjects(bugs, size)]
+            cached = cache / f"{language}.jsonl"
+            bugs = load_or_judge(language, data, most, cached, arguments.bugs)
+            joined = subjects(bugs, arguments.size, arguments.apart)
+            rows = [compare(subject, most, arguments.budget) for subject in joined]
             show(language, rows, arguments.budget)
             found += rows
         show("together", found, arguments.budget)
@@ -196,7 +203,7 @@ def main() -> None:
 
 def show(name: str, rows: Sequence[Row], budget: int) -> None:
     """A line for each method; a bug that it does not fix costs the budget."""
-    others = [method for method in METHODS if method != "single"]
+    others = ("assembly", "product")
     common = [row for row in rows if all(method in row for method in others)]
     for method in METHODS:
         fixed = sum(method in row for row in rows)
@@ -206,7 +213,8 @@ def show(name: str, rows: Sequence[Row], budget: int) -> None:
         print(f"| {name} | {len(rows)} | {method} | {fixed} | {usual} | {spent:,} |")
     if common:
         ratio = statistics.median(row["product"] / row["assembly"] for row in common)
-        print(f"\n{name}: product / assembly, median of {len(common)}: {ratio:.1f}\n", flush=True)
+        whole = sum(row["product"] for row in common) / sum(row["assembly"] for row in common)
+        print(f"\n{name}: product / assembly {whole:.1f}, median of {len(common)}: {ratio:.1f}\n")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -214,6 +222,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--languages", default="python,java")
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--bugs", type=int, default=66)
+    parser.add_argument("--apart", type=int, default=1)
     parser.add_argument("--size", type=int, default=2)
     parser.add_argument("--most", type=int, default=300)
     parser.add_argument("--budget", type=int, default=2000)
