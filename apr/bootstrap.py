@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apr.core.errors import BadInputError, StoreError
@@ -67,8 +68,8 @@ def open_proposer(
             whose price is unknown.
     """
     tests = TestReward()
-    if settings.generator == "template":
-        yield make_proposer(settings, make_template_generator(), tests)
+    if settings.generator != "llm":
+        yield make_proposer(settings, make_embedded_generator(settings), tests)
         return
     chosen = settings.llm
     if chosen is None:
@@ -116,6 +117,32 @@ def conversation(
         answers=generator.answered,
         rejected=dict(generator.rejected),
     )
+
+
+def make_embedded_generator(settings: RunSettings) -> Generator:
+    """The templates, the repair model, or both.
+
+    Raises:
+        EnvironmentUnusableError: when there is no repair model here, or not that of the run.
+        BadInputError: when it cannot be read.
+    """
+    if settings.generator == "template":
+        return make_template_generator()
+    from apr.generation.retrieval.embedding import SentenceEmbedder
+    from apr.generation.seq2seq.calibration import as_it_is, calibrate_by
+    from apr.generation.seq2seq.generator import Seq2SeqGenerator, Seq2SeqSettings
+    from apr.generation.seq2seq.hybrid import HybridGenerator, Voice
+    from apr.generation.seq2seq.model import find_model
+
+    model = find_model(settings.repair_model)
+    embedder = None if settings.embedder is None else SentenceEmbedder(Path(settings.embedder))
+    asking = Seq2SeqSettings(retrieval=settings.retrieval)
+    proposing = Seq2SeqGenerator(model, asking, embedder)
+    if settings.generator == "seq2seq":
+        return proposing
+    table = model.facts.calibration.get("template")
+    templates = Voice(make_template_generator(), calibrate_by(table) if table else as_it_is)
+    return HybridGenerator([Voice(proposing, as_it_is), templates])
 
 
 def make_template_generator() -> Generator:

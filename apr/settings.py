@@ -42,6 +42,9 @@ class AppSettings(BaseSettings):
     build_timeout_s: int = Field(default=1800, ge=1)
     """Wall-clock seconds that building one image may take."""
 
+    embedder: Path | None = None
+    """Folder of a sentence encoder that chooses the lines shown to the repair model."""
+
     prices: Path | None = None
     """Price table for language models, in TOML; it comes before the list prices."""
 
@@ -94,7 +97,7 @@ class ModelSettings(BaseModel):
     answer_tokens: int = Field(default=1500, ge=16)
     """Size of an answer."""
 
-    answer_format: Literal["function", "search-replace", "diff"] = "function"
+    answer_format: Literal["function", "search-replace", "diff", "hunk"] = "function"
     """The form in which the model is asked to answer; all forms are understood."""
 
     feedback: bool = True
@@ -158,8 +161,17 @@ class RunSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    generator: Literal["template", "llm"] = "template"
-    """Who proposes patches."""
+    generator: Literal["template", "seq2seq", "hybrid", "llm"] = "template"
+    """Who proposes patches: fix templates, a repair model, both in one stream, or an LLM."""
+
+    repair_model: str | None = None
+    """Name and version of the repair model; None: whichever is found."""
+
+    retrieval: bool = True
+    """Whether the repair model is shown similar lines from elsewhere."""
+
+    embedder: str | None = None
+    """Folder of a sentence encoder that chooses among similar lines; None: words alone."""
 
     llm: ModelSettings | None = None
     """The language model, when it is the generator."""

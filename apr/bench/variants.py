@@ -29,7 +29,7 @@ SHORT = {
 """As the options of the command line are called."""
 SHARED = frozenset(
     (
-        *("generator", "llm", "tree", "policy", "locations", "patches"),
+        *("generator", "repair_model", "llm", "tree", "policy", "locations", "patches"),
         *("sandbox", "image", "memory_mib", "jobs", "repeats", "test_timeout_s"),
         *("suite_timeout_s", "floor_s", "factor", "confirmations", "cache", "reuse_baseline"),
         *("allow_paths", "allow_reaches", "base_url", "api_key_env", "price", "stream"),

@@ -1,4 +1,4 @@
-"""The options that choose who proposes patches: the templates, or a language model."""
+"""The options that choose who proposes patches: templates, a repair model or a language model."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from apr.core.errors import BadInputError
 from apr.core.run import Budget
 
 MODEL = "Language model"
-DEFAULT_CANDIDATES = {"template": 2000, "llm": 32}
+EMBEDDED_CANDIDATES, MODEL_CANDIDATES = 2000, 32
 
 
 class GeneratorName(StrEnum):
     """Who proposes patches."""
 
     TEMPLATE = "template"
+    SEQ2SEQ = "seq2seq"
+    HYBRID = "hybrid"
     LLM = "llm"
 
 
@@ -31,6 +33,7 @@ class AnswerForm(StrEnum):
     FUNCTION = "function"
     SEARCH_REPLACE = "search-replace"
     DIFF = "diff"
+    HUNK = "hunk"
 
 
 def _option(name: str, meaning: str, **more: Any) -> Any:
@@ -43,7 +46,11 @@ class ModelOptions(SearchOptions):
 
     generator: Annotated[
         GeneratorName | None,
-        _option("--generator", "Who proposes patches. Default: llm with --model, else template."),
+        _option(
+            "--generator",
+            "Who proposes patches. Default: llm with --model; else templates and the repair model"
+            " together (hybrid), or template where there is none.",
+        ),
     ] = None
     model: Annotated[
         str | None, _option("--model", "The model, as its server knows it.", metavar="NAME")
@@ -150,11 +157,11 @@ class ModelOptions(SearchOptions):
         Raises:
             BadInputError: when the options contradict each other.
         """
-        chosen = self.generator or (GeneratorName.LLM if self.model else GeneratorName.TEMPLATE)
+        chosen = self.generator or _usual_generator(self.model)
         if chosen is GeneratorName.LLM and not self.model:
             raise BadInputError("--generator llm needs a model: name one with --model")
-        if chosen is GeneratorName.TEMPLATE and self.model:
-            raise BadInputError("--generator template has no use for --model")
+        if chosen is not GeneratorName.LLM and self.model:
+            raise BadInputError(f"--generator {chosen} has no use for --model")
         return chosen
 
     def settings(self) -> dict[str, Any]:
@@ -163,13 +170,15 @@ class ModelOptions(SearchOptions):
         Raises:
             BadInputError: when the options contradict each other.
         """
-        is_model = self.chosen is GeneratorName.LLM
+        chosen = self.chosen
+        is_model = chosen is GeneratorName.LLM
         if judge_weight(self.reward, self.judge) and not is_model:
             raise BadInputError("a judge needs a model: name one with --model")
         model = self._model() if is_model else None
         preset = self.preset or (Preset.ADAPTIVE if is_model else Preset.RANKED)
         return {
-            "generator": self.chosen.value,
+            "generator": chosen.value,
+            **_embedded_settings(chosen),
             "preset": preset.value,
             "parallel": self.parallel,
             "batch": self.batch,
@@ -216,15 +225,46 @@ class ModelOptions(SearchOptions):
         fixed = (price.prompt, price.completion)
         return fixed if price.cached is None else (*fixed, price.cached)
 
+    @property
+    def _usual_candidates(self) -> int:
+        return MODEL_CANDIDATES if self.chosen is GeneratorName.LLM else EMBEDDED_CANDIDATES
+
     def budget(self, candidates: int | None, seconds: float | None) -> Budget:
         """All caps of the run; a model gets fewer candidates than the templates."""
         return Budget(
-            candidates=candidates or DEFAULT_CANDIDATES[self.chosen.value],
+            candidates=candidates or self._usual_candidates,
             seconds=seconds,
             cost_usd=self.max_cost,
             tokens=self.max_tokens,
             calls=self.max_calls,
         )
+
+
+def _usual_generator(model: str | None) -> GeneratorName:
+    """Who proposes patches when nobody was named."""
+    from apr.generation.seq2seq.bundle import find_bundle
+
+    if model:
+        return GeneratorName.LLM
+    return GeneratorName.TEMPLATE if find_bundle() is None else GeneratorName.HYBRID
+
+
+def _embedded_settings(chosen: GeneratorName) -> dict[str, Any]:
+    """Which repair model is used; it is looked at before anything is run.
+
+    Raises:
+        BadInputError, EnvironmentUnusableError: when there is none that can be used.
+    """
+    if chosen not in (GeneratorName.SEQ2SEQ, GeneratorName.HYBRID):
+        return {}
+    from apr.generation.seq2seq.model import find_model
+    from apr.settings import AppSettings
+
+    embedder = AppSettings().embedder
+    return {
+        "repair_model": find_model().facts.title,
+        "embedder": None if embedder is None else str(embedder),
+    }
 
 
 def check_model(chosen: Mapping[str, Any], *, caps_money: bool) -> None:

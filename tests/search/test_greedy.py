@@ -9,8 +9,9 @@ from dataclasses import replace
 from apr.core.patch import Patch
 from apr.core.tree import ROOT, SearchNode, SearchTree
 from apr.search.frontier import Frontier
-from apr.search.settings import MULTIMEND
+from apr.search.settings import MULTIMEND, Widening
 
+GREEDY = replace(MULTIMEND, widening=Widening.GREEDY)
 REWARDS: Mapping[int, Sequence[float]] = {0: [0.0, 0.3, 0.0], 2: [0.3, 0.1, 0.6], 5: [0.5]}
 """Of the children that a node still has to offer."""
 
@@ -18,7 +19,7 @@ REWARDS: Mapping[int, Sequence[float]] = {0: [0.0, 0.3, 0.0], 2: [0.3, 0.1, 0.6]
 def grow(steps: int, *, batch: int = 1, parallel: int = 1) -> list[int]:
     """The nodes selected, if those of REWARDS have children and all others none."""
     tree = SearchTree([SearchNode(id=ROOT, parent=None, patch=Patch())])
-    frontier = Frontier(tree, replace(MULTIMEND, parallel=parallel), random.Random(0))
+    frontier = Frontier(tree, replace(GREEDY, parallel=parallel), random.Random(0))
     left = {node: list(rewards) for node, rewards in REWARDS.items()}
     chosen: list[int] = []
     while len(chosen) < steps and (selected := frontier.select_round()):

@@ -10,7 +10,7 @@ from typing import Any
 from apr.generation.seq2seq.bundle import FACTS, TOKENIZER, Facts, Table, render_facts
 from apr.generation.seq2seq.format import END, PAD, SPECIAL_TOKENS, START
 
-FACTS_OF_IT = Facts("tiny", "1", training={"steps": 0})
+FACTS_OF_IT = Facts("tiny", "1", target_tokens=16)
 TEXT = "def total(items):\n    return sum(items) + 1\n\n\nint x = a - b;\n"
 
 

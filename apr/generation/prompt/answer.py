@@ -76,6 +76,15 @@ def read_answer(
         lines = _without_open_block(lines)
     edits = list(_search_replace(lines, sources, focus)) or list(_diff(lines, sources, focus))
     changed = _apply(edits, sources) if edits else _whole_function(lines, sources, focus)
+    return checked(changed, sources)
+
+
+def checked(changed: Mapping[str, str], sources: Mapping[str, str]) -> dict[str, str]:
+    """Those of the new texts that differ from the old ones.
+
+    Raises:
+        AnswerError: when there are none, or one of them would not compile.
+    """
     changed = {path: new for path, new in changed.items() if new != sources[path]}
     if not changed:
         raise AnswerError(

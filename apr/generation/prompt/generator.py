@@ -12,9 +12,10 @@ from apr.core.model import Answer, Message, ModelClient, ModelRequest, Sampling
 from apr.core.patch import Patch, diff_texts
 from apr.core.ports import Proposal, RepairContext
 from apr.core.tree import SearchNode
-from apr.generation.prompt.answer import AnswerError, read_answer
+from apr.generation.prompt.answer import AnswerError, checked, read_answer
 from apr.generation.prompt.evidence import estimate_tokens
 from apr.generation.prompt.focus import take_turns, weigh_functions
+from apr.generation.prompt.hunks import choose_hunk, read_hunk
 from apr.generation.prompt.neighbours import Project
 from apr.generation.prompt.prompts import completion_prompt, correction_prompt, repair_prompt
 from apr.generation.prompt.settings import AnswerFormat, Interface, PromptSettings
@@ -157,8 +158,12 @@ class PromptGenerator:
         )
         if not weighted:
             return None
+        focus, hunk = take_turns(weighted, call), None
+        if self._settings.answer_format is AnswerFormat.HUNK:
+            hunk = choose_hunk(context.locations_of(parent), parent.patch, focus, call)
         return Situation(
-            focus=take_turns(weighted, call),
+            focus=focus,
+            hunk=hunk,
             base=context.sources,
             sources=sources,
             patch=parent.patch,
@@ -247,9 +252,19 @@ def _read(answer: Answer, question: _Question) -> Patch:
     situation = question.situation
     is_cut = answer.finish_reason == "length"
     text = question.opening + answer.text + ("\n```" if question.opening and not is_cut else "")
-    changed = read_answer(text, situation.sources, situation.focus, is_cut=is_cut)
+    changed = _changed(text, situation, is_cut=is_cut)
     before = {path: situation.sources[path] for path in situation.patch.paths}
     return diff_texts(situation.base, {**before, **changed})
+
+
+def _changed(text: str, situation: Situation, *, is_cut: bool) -> dict[str, str]:
+    """The files that an answer changes, and their new texts."""
+    focus, hunk = situation.focus, situation.hunk
+    if hunk is not None and not is_cut:
+        new = read_hunk(text, situation.sources[focus.path], focus, hunk)
+        if new is not None:
+            return checked({focus.path: new}, situation.sources)
+    return read_answer(text, situation.sources, focus, is_cut=is_cut)
 
 
 def _distinct(found: Sequence[Explained]) -> list[Explained]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from apr.core.model import Message, Role
 from apr.core.patch import split_lines
 from apr.generation.prompt.evidence import estimate_tokens, fenced, fitting, gather, label_of
+from apr.generation.prompt.hunks import mark_hunk
 from apr.generation.prompt.settings import AnswerFormat, PromptSettings
 from apr.generation.prompt.situation import Situation
 from apr.source.statements import index_source
@@ -23,6 +24,10 @@ ASK = {
         "instead\n>>>>>>> REPLACE"
     ),
     AnswerFormat.DIFF: "write the change as a unified diff of {path} in one code block.",
+    AnswerFormat.HUNK: (
+        "write the lines that have to stand between the two marks instead, and no others, in one"
+        " code block; leave the block empty if they have to go."
+    ),
 }
 
 
@@ -47,8 +52,17 @@ def completion_prompt(situation: Situation, settings: PromptSettings) -> tuple[s
 
 
 def _introduction(situation: Situation) -> str:
-    code = fenced(situation.focused_code, situation.focus.path)
+    code = fenced(_shown(situation), situation.focus.path)
     return f"The {situation.what} in `{situation.focus.path}` has a bug.\n\n{code}"
+
+
+def _shown(situation: Situation) -> str:
+    """The focused code, with marks around the hunk if one is asked for."""
+    if situation.hunk is None:
+        return situation.focused_code
+    lines = split_lines(situation.focused_code + "\n")
+    focus = situation.focus
+    return "".join(mark_hunk(lines, focus.first, situation.hunk, focus.path)).rstrip()
 
 
 def _evidence(situation: Situation, settings: PromptSettings, needed: tuple[str, ...]) -> list[str]:
@@ -69,7 +83,10 @@ def _head(situation: Situation) -> str:
 
 
 def _task(situation: Situation, settings: PromptSettings) -> str:
-    ask = ASK[settings.answer_format].format(what=situation.what, path=situation.focus.path)
+    form = settings.answer_format
+    if form is AnswerFormat.HUNK and situation.hunk is None:
+        form = AnswerFormat.FUNCTION
+    ask = ASK[form].format(what=situation.what, path=situation.focus.path)
     text = REASONING + ask if settings.reasoning else ask[0].upper() + ask[1:]
     return text + "\n\nWrite no tests."
 

@@ -12,6 +12,7 @@ class AnswerFormat(StrEnum):
     FUNCTION = "function"  # the whole corrected function: what small models do best
     SEARCH_REPLACE = "search-replace"
     DIFF = "diff"
+    HUNK = "hunk"  # the lines between two marks: the hunk that a repair model would be given
 
 
 class Interface(StrEnum):

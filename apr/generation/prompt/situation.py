@@ -17,7 +17,8 @@ class Situation:
     """All that a prompt is made of: the code as `patch` leaves it, and what its tests said.
 
     `base` and `sources` are the texts without and with `patch`; `report` judges it (None at the
-    root, where `failures` are the baseline's). `project` indexes the base.
+    root, where `failures` are the baseline's). `project` indexes the base. `hunk` are the 1-based
+    lines that are to be rewritten, when those alone are asked for.
     """
 
     focus: Focus
@@ -29,6 +30,7 @@ class Situation:
     tests: Mapping[str, str]
     project: Project
     issue: str | None = None
+    hunk: range | None = None
 
     @property
     def what(self) -> str:

@@ -166,8 +166,12 @@ def _written(text: str, site: Site, fixed: Sequence[str]) -> str:
     """The text with the site's lines replaced; line ends are those of the file."""
     lines = split_lines(text)
     ending = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
+    is_open = bool(lines) and not lines[-1].endswith("\n")
+    if is_open:
+        lines[-1] += ending
     lines[site.first - 1 : site.first - 1 + site.count] = [line + ending for line in fixed]
-    return "".join(lines)
+    written = "".join(lines)
+    return written.removesuffix(ending) if is_open else written
 
 
 def _seed(context: RepairContext, parent: SearchNode) -> int:

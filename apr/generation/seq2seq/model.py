@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from apr.core.errors import BadInputError, EnvironmentUnusableError
-from apr.generation.seq2seq.bundle import TOKENIZER, Facts, read_facts
+from apr.generation.seq2seq.bundle import TOKENIZER, VARIABLE, Facts, find_bundle, read_facts
 from apr.generation.seq2seq.format import END
 
 if TYPE_CHECKING:
@@ -47,9 +48,12 @@ class RepairModel(Protocol):
 class CTranslate2Model:
     """A `RepairModel` from a bundle."""
 
-    def __init__(self, facts: Facts, translator: Translator, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self, facts: Facts, open_translator: Callable[[], Translator], tokenizer: Tokenizer
+    ) -> None:
         self.facts = facts
-        self._translator = translator
+        self._open_translator = open_translator
+        self._translator = open_translator()
         self._tokenizer = tokenizer
 
     def count_tokens(self, text: str) -> int:
@@ -58,20 +62,28 @@ class CTranslate2Model:
 
     def search(self, sources: Sequence[str], beams: int) -> list[list[Guess]]:
         """See `RepairModel.search`."""
-        return self._answers(sources, beam_size=beams, num_hypotheses=beams)
+        return self._answers(self._translator, sources, beam_size=beams, num_hypotheses=beams)
 
     def sample(self, sources: Sequence[str], n: int, seed: int) -> list[list[Guess]]:
         """See `RepairModel.sample`."""
         import ctranslate2
 
         ctranslate2.set_random_seed(seed)
+        # Threads take the seed when they are new, and the ones of this translator are not.
         return self._answers(
-            sources, beam_size=1, num_hypotheses=n, sampling_topk=0, sampling_topp=TOP_P
+            self._open_translator(),
+            sources,
+            beam_size=1,
+            num_hypotheses=n,
+            sampling_topk=0,
+            sampling_topp=TOP_P,
         )
 
-    def _answers(self, sources: Sequence[str], **how: float) -> list[list[Guess]]:
+    def _answers(
+        self, translator: Translator, sources: Sequence[str], **how: float
+    ) -> list[list[Guess]]:
         """Distinct answers that were written to their end, the likeliest first."""
-        results = self._translator.translate_batch(
+        results = translator.translate_batch(
             [self._tokens(source) for source in sources],
             max_batch_size=BATCH,
             length_penalty=0,  # so that a score is the whole answer's
@@ -100,6 +112,26 @@ class CTranslate2Model:
         return str(self._tokenizer.decode(ids, skip_special_tokens=False))
 
 
+def find_model(title: str | None = None) -> CTranslate2Model:
+    """The model that is configured or installed; `title`: it has to be that one.
+
+    Raises:
+        EnvironmentUnusableError: when there is none, or another one.
+        BadInputError: see `load`.
+    """
+    folder = find_bundle()
+    if folder is None:
+        raise EnvironmentUnusableError(
+            f"there is no repair model here: install one, or name its folder in {VARIABLE}"
+        )
+    model = load(folder)
+    if title is not None and model.facts.title != title:
+        raise EnvironmentUnusableError(
+            f"the run was made with the repair model {title}, but here is {model.facts.title}"
+        )
+    return model
+
+
 def load(folder: Path, threads: int = 0) -> CTranslate2Model:
     """The model of a bundle; `threads` 0: as many as there are processors.
 
@@ -116,11 +148,9 @@ def load(folder: Path, threads: int = 0) -> CTranslate2Model:
             f"the repair model needs packages that are missing ({error.name}):"
             " install the extra seq2seq"
         ) from error
+    translator = partial(ctranslate2.Translator, str(folder), device="cpu", intra_threads=threads)
     try:
-        translator = ctranslate2.Translator(
-            str(folder), device="cpu", compute_type="auto", intra_threads=threads
-        )
         tokenizer = tokenizers.Tokenizer.from_file(str(folder / TOKENIZER))
+        return CTranslate2Model(facts, translator, tokenizer)
     except Exception as error:  # neither library raises a narrower one
         raise BadInputError(f"the repair model in {folder} cannot be read: {error}") from error
-    return CTranslate2Model(facts, translator, tokenizer)
