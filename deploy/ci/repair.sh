@@ -4,6 +4,7 @@
 set -eu
 results=${APR_RESULTS:-apr-results}
 set -- "${APR_PATH:-.}" --out "$results" --gate "${APR_GATE:-unrepaired}"
+[ -z "${APR_PYTHON:-}" ] || set -- "$@" --python "$APR_PYTHON"
 [ -z "${APR_TEST:-}" ] || set -- "$@" --test "$APR_TEST"
 [ -z "${APR_REPORT:-}" ] || set -- "$@" --report "$APR_REPORT"
 [ -z "${APR_SECONDS:-}" ] || set -- "$@" --seconds "$APR_SECONDS"
@@ -13,7 +14,7 @@ set -- "${APR_PATH:-.}" --out "$results" --gate "${APR_GATE:-unrepaired}"
 [ -z "${APR_MAX_COST:-}" ] || set -- "$@" --max-cost "$APR_MAX_COST"
 
 code=0
-apr ci "$@" || code=$?
+"${APR_COMMAND:-apr}" ci "$@" || code=$?
 
 found=false
 [ ! -f "$results/patch.diff" ] || found=true

@@ -62,6 +62,7 @@ def web_server(folder: Path, **settings: Any) -> Iterator[WebServer]:
         log_level="error",
         http=impatient(chosen.header_timeout_s),
         proxy_headers=False,
+        timeout_keep_alive=2,
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)

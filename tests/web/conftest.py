@@ -36,8 +36,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
         max_files=500,
         max_body_bytes=200_000,
         failures_per_minute=10_000,
-        header_timeout_s=0.7,
-        body_timeout_s=0.7,
+        header_timeout_s=1.5,
+        body_timeout_s=1.5,
     ) as running:
         yield running
 
