@@ -34,6 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
         max_upload_bytes=2_000_000,
         max_unpacked_bytes=3_000_000,
         max_files=500,
+        max_sources=40,
         max_body_bytes=200_000,
         failures_per_minute=10_000,
         header_timeout_s=1.5,
