@@ -20,13 +20,13 @@ chmod 600 "$work/curlrc"
 ask() { # METHOD PATH [curl's options]: the body in $work/answer, or the end
     method=$1 path=$2
     shift 2
-    status=$(curl -sS -K "$work/curlrc" -X "$method" -o "$work/answer" -w '%{http_code}' \
+    code=$(curl -sS -K "$work/curlrc" -X "$method" -o "$work/answer" -w '%{http_code}' \
         --max-time 600 "$@" "$api$path") || exit 3
-    case $status in
+    case $code in
         2*) return ;;
     esac
     sed -n 's/.*"detail":"\([^"]*\)".*/apr: \1/p' "$work/answer" >&2
-    case $status in
+    case $code in
         5*) exit 3 ;;
         *) exit 2 ;;
     esac
