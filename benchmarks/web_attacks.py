@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from support.attacks import ATTACKS, make_world
+from support.attacks import ATTACKS, attacked_settings, make_world
 from support.web_server import web_server
 
 
@@ -20,19 +20,7 @@ def main() -> int:
     said, refused = [], 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with web_server(
-            folder,
-            authenticate=True,
-            allowed_paths=(folder / "allowed",),
-            allowed_urls=("https://git.example.org/team/",),
-            max_upload_bytes=2_000_000,
-            max_unpacked_bytes=3_000_000,
-            max_files=500,
-            max_body_bytes=200_000,
-            failures_per_minute=10_000,
-            header_timeout_s=1.5,
-            body_timeout_s=1.5,
-        ) as server:
+        with web_server(folder, **attacked_settings(folder)) as server:
             world = make_world(server, folder)
             with world.clients:
                 for attack in ATTACKS:

@@ -14,15 +14,12 @@ from contextlib import contextmanager
 from apr.core.ports import RunStore
 from apr.core.run import RunEvent, RunStatus
 from apr.storage.catalog import Head, RunCatalog
+from web.intake.bounds import BusyError
 
 LOOK_EVERY_S = 0.25
 HEARTBEAT_S = 15.0
 RETRY_MS = 2000
 GONE = "the run is gone"
-
-
-class BusyError(Exception):
-    """Too many event streams are open."""
 
 
 class Topic:

@@ -33,9 +33,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
+    """The same content for every test, so that what one has measured serves the others."""
+    folder = tmp_path / "project"
+    folder.mkdir()
     for name, text in FILES.items():
-        (tmp_path / name).write_text(text)
-    return tmp_path
+        (folder / name).write_text(text)
+    return folder
 
 
 def run(command: list[str], folder: Path, data: Path, **more: str) -> tuple[int, str]:
@@ -104,15 +107,18 @@ def test_the_steps_of_the_github_action(project: Path, data: Path) -> None:
     repair = github_steps()[-1]
     inputs = yaml.safe_load((ROOT / "action.yml").read_text())["inputs"]
     chosen = {name: one["default"] for name, one in inputs.items()}
-    chosen |= {"report": "report.xml", "python": sys.executable, "test": "python -m pytest -q"}
-    temporary = project / "runner"
+    chosen |= {"report": "report.xml", "python": sys.executable}
+    temporary = project.parent / "runner"
     (temporary / "apr" / "bin").mkdir(parents=True)
     (temporary / "apr" / "bin" / "apr").symlink_to(APR)
     variables = {
         name: chosen[value.removeprefix("${{ inputs.").removesuffix(" }}")]
         for name, value in repair["env"].items()
     }
-    files = {name: str(project / name.lower()) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    files = {
+        name: str(project.parent / name.lower())
+        for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
+    }
     code, said = run(
         ["sh", "-e", "-c", repair["run"]],
         project,
@@ -132,7 +138,7 @@ def test_the_steps_of_the_github_action(project: Path, data: Path) -> None:
 
 def test_the_script_of_the_gitlab_template(project: Path, data: Path) -> None:
     job = yaml.safe_load((ROOT / "deploy" / "ci" / "apr.gitlab-ci.yml").read_text())[".apr"]
-    home = project / "home"
+    home = project.parent / "home"
     (home / "env" / "bin").mkdir(parents=True)
     (home / "env" / "bin" / "apr").symlink_to(APR)
     variables = {**job["variables"], "APR_HOME": str(home), "APR_REPORT": "report.xml"}

@@ -59,7 +59,7 @@ def test_the_whole_flow_from_a_report_to_a_patch_that_git_applies(
         "<failure>assert -1 == 3\n\ttab</failure></testcase></testsuite>\n"
     )
     (project / "report.xml").write_text(report)
-    code, said = repair(server, project, "report.xml", APR_TEST="python -m pytest -q")
+    code, said = repair(server, project, "report.xml")
     assert code == 0, said
     results = project / "apr-results"
     subprocess.run(["git", "init", "-q"], cwd=project, check=True)

@@ -86,6 +86,9 @@ def log_in_with(site: Site, text: str, address: str) -> Principal | None:
     token = None if parsed is None else site.accounts.find_token(parsed[0])
     if parsed is None or token is None or not same(token.digest, parsed[1]):
         site.wrong_tokens.take(address)
+        named = "" if parsed is None else parsed[0]
+        now = site.accounts.now()
+        site.accounts.log(AuditEntry(now, "-", address, "wrong-token", named))
         return None
     return Principal(token.user, Scope(token.scope), token.id)
 
