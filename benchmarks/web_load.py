@@ -3,9 +3,10 @@
     python benchmarks/web_load.py --runs 1000 --nodes 5000 --listeners 200
 
 Fills a store, serves it (`apr web`, in a process of its own) and prints: p50 and p95 of the lists
-and of one run with a large tree, one client after the other; how soon an event reaches so many
-listeners of one run; and requests per second under `wrk`, beside a FastAPI application that says
-hello, served by the same uvicorn in the same minutes. Needs `wrk` for the last.
+and of one run with a large tree, one client after the other, and the processor time that the server
+used for each; how soon an event reaches so many listeners of one run; and requests per second under
+`wrk`, beside a FastAPI application that says hello, served by the same uvicorn in the same minutes.
+Needs `wrk` for the last.
 """
 
 from __future__ import annotations
@@ -55,11 +56,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         service = bootstrap(AppSettings(data_dir=Path(folder), database_url=None))
         fill(service, options.runs, options.nodes)
-        with serving(Path(folder)) as url:
+        with serving(Path(folder)) as (url, server):
             print(f"{options.runs:,} runs, a tree of {options.nodes:,} nodes\n")
-            print("| request | p50 ms | p95 ms | kB |\n|---|---|---|---|")
+            print("| request | p50 ms | p95 ms | processor ms | kB |\n|---|---|---|---|---|")
             for name, path in paths():
-                print(measure(name, url + path, options.times))
+                print(measure(name, url + path, options.times, server))
             print()
             print(asyncio.run(listen(url, service, options.listeners)))
             print()
@@ -123,8 +124,8 @@ def make_node(index: int) -> SearchNode:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """`apr web` on the store, without a limit on requests."""
+def serving(folder: Path) -> Iterator[tuple[str, int]]:
+    """`apr web` on the store, without a limit on requests; its address and process."""
     command = [sys.executable, "-m", "apr.cli.main", "web", "--port", "0", "--runs", "0"]
     environment = os.environ | {"APR_WEB_REQUESTS_PER_SECOND": "0"}
     with subprocess.Popen(
@@ -134,7 +135,7 @@ def serving(folder: Path) -> Iterator[str]:
         try:
             found = re.search(r"http://\S+", server.stderr.readline())
             assert found is not None
-            yield found[0]
+            yield found[0], server.pid
         finally:
             server.terminate()
 
@@ -155,21 +156,33 @@ def paths() -> list[tuple[str, str]]:
     ]
 
 
-def measure(name: str, url: str, times: int) -> str:
-    """One line of the table; a page that is not there says so."""
+def measure(name: str, url: str, times: int, server: int) -> str:
+    """One line of the table; a page that is not there says so.
+
+    Processor time is what the server itself has used, whatever else the machine was doing.
+    """
     headers = {"Accept": "text/html" if name.startswith("page") else "application/json"}
     took = []
     with httpx.Client(headers=headers, follow_redirects=True) as client:
-        for _ in range(times + 3):
+        for turn in range(times + 3):
+            if turn == 3:
+                used = processor_s(server)
             begun = time.perf_counter()
             answer = client.get(url)
             took.append((time.perf_counter() - begun) * 1000)
             if answer.status_code != 200:
-                return f"| {name} | status {answer.status_code} | | |"
+                return f"| {name} | status {answer.status_code} | | | |"
+    busy = (processor_s(server) - used) * 1000 / times
     took = sorted(took[3:])
     p95 = took[max(0, round(0.95 * len(took)) - 1)]
     size = len(answer.content) / 1000
-    return f"| {name} | {statistics.median(took):.1f} | {p95:.1f} | {size:.1f} |"
+    return f"| {name} | {statistics.median(took):.1f} | {p95:.1f} | {busy:.1f} | {size:.1f} |"
+
+
+def processor_s(process: int) -> float:
+    """Seconds of processor time that a process has used so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def listen(url: str, service: Service, count: int) -> str:
