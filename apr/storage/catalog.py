@@ -19,7 +19,7 @@ from apr.core.run import RepairRun, RunStatus
 from apr.storage import codec
 from apr.storage.engine import reading, writing
 from apr.storage.store import load_runs, run_query
-from apr.storage.tables import CandidateRow, EventRow, NodeRow, RepairRunRow, ReportRow, SubjectRow
+from apr.storage.tables import CandidateRow, NodeRow, RepairRunRow, ReportRow, SubjectRow
 from apr.storage.web_tables import RunOwnerRow
 
 
@@ -167,20 +167,6 @@ class RunCatalog:
         *summary, patch, document = row
         report = None if document is None else codec.decode_report(document)
         return NodeSummary(*summary), codec.decode_patch(patch), report
-
-    def last_events(self, run_id: str, kinds: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-        """The data of the last event of each kind that there was."""
-        newest = (
-            select(EventRow.kind, func.max(EventRow.sequence).label("sequence"))
-            .where(EventRow.run_id == run_id, EventRow.kind.in_(kinds))
-            .group_by(EventRow.kind)
-            .subquery()
-        )
-        query = select(EventRow.kind, EventRow.data).join(
-            newest, (EventRow.run_id == run_id) & (EventRow.sequence == newest.c.sequence)
-        )
-        with reading(self._engine) as connection:
-            return {row.kind: row.data for row in connection.execute(query)}
 
 
 _SAME_REPORT = (ReportRow.run_id == NodeRow.run_id) & (

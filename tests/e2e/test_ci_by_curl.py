@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from apr.core.run import RunStatus
+from support.attacks.base import plain_file, tar_of
 from support.web_server import WebServer, web_server
 
 SCRIPT = Path(__file__).resolve().parents[2] / "deploy" / "ci" / "repair-by-api.sh"
@@ -95,3 +97,23 @@ def test_a_server_that_is_not_there_is_an_environment_problem(
     server: WebServer, project: Path
 ) -> None:
     assert repair(server, project, APR_URL="http://127.0.0.1:9")[0] == 3
+
+
+def test_a_server_that_stops_hands_its_run_to_the_next_one(tmp_path: Path) -> None:
+    hopeless = "def add(a, b):\n    if a < b:\n        return a - b\n    return a * b - 7\n"
+    test = "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 'no'\n"
+    archive = tar_of(
+        plain_file("calc.py", hopeless.encode()), plain_file("test_calc.py", test.encode())
+    )
+    with web_server(tmp_path, runs_at_once=1) as first, first.client(None) as client:
+        source = client.post("/sources/archive", content=archive).json()["source"]
+        asked = {"source": source, "budget": {"candidates": 40}}
+        run = client.post("/runs", json=asked).json()["run"]
+        with client.stream("GET", f"/runs/{run}/events") as events:
+            assert any("baseline" in line for line in events.iter_lines())
+    kept = first.site.service.get_run(run)
+    assert kept.status is RunStatus.QUEUED, kept.message
+    with web_server(tmp_path, runs_at_once=1) as second, second.client(None) as client:
+        with client.stream("GET", f"/runs/{run}/events", timeout=200) as events:
+            assert 'data: {"status": "exhausted"}' in list(events.iter_lines())
+        assert client.get(f"/runs/{run}").json()["usage"]["candidates"] == 40
