@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from apr.core.bug import RunnerKind, TestId
 from apr.core.errors import BadInputError
 from apr.core.run import RunStatus
 from apr.service import BEHAVIOUR
+from apr.serving.http.run import listen
 from apr.storage.behaviour import encode_behaviour
 from apr.storage.store import SqlRunStore
 from apr.storage.webhooks import ATTEMPTS, Webhooks
@@ -340,3 +342,12 @@ def test_a_pace_lets_through_a_burst_and_then_so_many_a_second() -> None:
     assert pace.take("b") == 0
     now[0] = 0.5
     assert [pace.take("a"), pace.take("a")] == [0, 0.5]
+
+
+def test_no_piece_of_an_answer_waits_for_the_one_before_it() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.socket() as client:
+        listener.listen()
+        client.connect(listener.getsockname())
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP, "asyncio then turns Nagle's algorithm off"
