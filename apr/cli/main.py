@@ -18,6 +18,7 @@ from apr import __version__
 from apr.cli import (
     answer,
     bench,
+    ci,
     diff,
     doctor,
     fix,
@@ -26,9 +27,11 @@ from apr.cli import (
     runs,
     sandbox,
     serve,
+    token,
     train,
     tree,
     validate,
+    web,
     worker,
 )
 from apr.cli.guard import complain, guarded
@@ -89,6 +92,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("resume", REPAIR, runs.resume),
     ("answer", REPAIR, answer.answer),
     ("cancel", REPAIR, runs.cancel),
+    ("ci", REPAIR, ci.ci),
     ("localize", REPAIR, localize.localize),
     ("validate", REPAIR, validate.validate),
     ("diff", REPAIR, diff.diff),
@@ -98,6 +102,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("doctor", MACHINE, doctor.doctor),
     ("gc", MACHINE, gc.gc),
     ("serve", MACHINE, serve.serve),
+    ("web", MACHINE, web.web),
     ("worker", MACHINE, worker.worker),
 )
 
@@ -114,6 +119,7 @@ app.command(
     "train", help=_help(train.train), rich_help_panel=MACHINE, context_settings=train.PASSED_ON
 )(train.train)
 app.add_typer(sandbox.app, name="sandbox", rich_help_panel=MACHINE)
+app.add_typer(token.app, name="token", rich_help_panel=MACHINE)
 app.add_typer(bench.app, name="bench", rich_help_panel=BENCHMARKS)
 
 
