@@ -245,7 +245,7 @@ class Service:
 
     def _paid(self, run_id: str) -> dict[str, Usage]:
         """What asking a model about each patch of the run has cost so far."""
-        nodes = self.store.load_tree(run_id).nodes
+        nodes = self.store.load_outline(run_id).nodes
         return {node.patch.digest: node.spent for node in nodes if node.spent != NOTHING}
 
     def _oracle(
@@ -358,6 +358,10 @@ class Service:
     def tree(self, run_id: str) -> SearchTree:
         """The whole search tree of a run."""
         return self.store.load_tree(run_id)
+
+    def outline(self, run_id: str) -> SearchTree:
+        """The search tree of a run as a drawing needs it; see `RunStore.load_outline`."""
+        return self.store.load_outline(run_id)
 
     def oracle(self, run_id: str) -> Oracle | None:
         """The measured oracle of a run that got so far."""

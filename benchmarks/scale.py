@@ -277,6 +277,7 @@ def measure_store(name: str, url: str) -> None:
         "filter by status": lambda: store.list_runs(limit=50, status=RunStatus.QUEUED),
         "get": lambda: store.get_run("run057"),
         "tree": lambda: store.load_tree("run050"),
+        "outline of the tree": lambda: store.load_outline("run050"),
         "reports": lambda: store.load_reports("run050"),
         "waiting": store.waiting,
         "reclaim": store.reclaim,

@@ -313,6 +313,13 @@ class RunStore(OutcomeStore, OracleStore, SubmissionStore, Protocol):
 
     def load_tree(self, run_id: str) -> SearchTree: ...
 
+    def load_outline(self, run_id: str) -> SearchTree:
+        """The tree as a drawing needs it, and much sooner.
+
+        Its reports lack what each test did, the message, the sandbox, and which tests are flaky.
+        """
+        ...
+
     def load_reports(self, run_id: str) -> Mapping[str, ValidationReport]:
         """Every verdict of the run so far, by patch digest."""
         ...

@@ -212,6 +212,14 @@ class InMemoryRunStore:
             nodes = [_with_report(record.nodes[i], record.reports) for i in sorted(record.nodes)]
         return build_tree(run_id, nodes)
 
+    def load_outline(self, run_id: str) -> SearchTree:
+        """See `RunStore.load_outline`."""
+        tree = self.load_tree(run_id)
+        for node in tree.nodes:
+            if node.report is not None:
+                node.report = replace(node.report, message="", results=(), sandbox="", flaky=())
+        return tree
+
     def load_reports(self, run_id: str) -> Mapping[str, ValidationReport]:
         with self._lock:
             return dict(sorted(self._record(run_id).reports.items()))

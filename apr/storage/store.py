@@ -9,7 +9,7 @@ from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, delete, func, or_, select, update
+from sqlalchemy import Connection, Engine, Row, Select, delete, func, or_, select, update
 from sqlalchemy import insert as plain_insert
 
 from apr.core.oracle import Oracle
@@ -269,9 +269,18 @@ class SqlRunStore:
             upsert(connection, NodeRow, node_values, _NODE_UPDATES)
 
     def load_tree(self, run_id: str) -> SearchTree:
+        return rows.tree_from(run_id, self._nodes(run_id, (ReportRow.document,)))
+
+    def load_outline(self, run_id: str) -> SearchTree:
+        """See `RunStore.load_outline`."""
+        return rows.outline_from(run_id, self._nodes(run_id, _REPORT_COLUMNS))
+
+    def _nodes(self, run_id: str, of_reports: Sequence[Any]) -> Sequence[Row[Any]]:
         with reading(self._engine) as connection:
-            _require_run(connection, run_id)
-            return rows.tree_from(run_id, connection.execute(_nodes_of(run_id)))
+            found = connection.execute(_nodes_of(run_id, of_reports)).all()
+            if not found:
+                _require_run(connection, run_id)
+            return found
 
     def load_reports(self, run_id: str) -> Mapping[str, ValidationReport]:
         query = (
@@ -424,6 +433,10 @@ _SUBMITTED = RepairRunRow.submitted_at.is_not(None)
 
 _REPORT_UPDATES = tuple(c.name for c in ReportRow.__table__.columns if c.name not in _REPORT_KEY)
 
+_REPORT_COLUMNS = [
+    column for column in ReportRow.__table__.columns if column.name not in (*_REPORT_KEY, "document")
+]
+
 _RUNS = select(*RepairRunRow.__table__.columns, SubjectRow.bug).join(
     SubjectRow, SubjectRow.id == RepairRunRow.subject_id
 )
@@ -471,13 +484,13 @@ def _replace_patches(connection: Connection, run_id: str, patches: Sequence[Rank
         connection.execute(plain_insert(RankedPatchRow), values)
 
 
-def _nodes_of(run_id: str) -> Select[Any]:
+def _nodes_of(run_id: str, of_reports: Sequence[Any]) -> Select[Any]:
     same = (CandidateRow.run_id == NodeRow.run_id) & (
         CandidateRow.patch_digest == NodeRow.patch_digest
     )
     judged = (ReportRow.run_id == NodeRow.run_id) & (ReportRow.patch_digest == NodeRow.patch_digest)
     return (
-        select(*NodeRow.__table__.columns, CandidateRow.patch, ReportRow.document)
+        select(*NodeRow.__table__.columns, CandidateRow.patch, *of_reports)
         .join(CandidateRow, same)
         .outerjoin(ReportRow, judged)
         .where(NodeRow.run_id == run_id)

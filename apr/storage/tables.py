@@ -1,8 +1,8 @@
 """The tables: one row class per kind of fact, the same on SQLite and PostgreSQL.
 
 A candidate is a patch of a run, known by its digest; nodes of the search tree point at
-candidates, and a candidate has at most one report. Reports keep a few columns for filtering
-beside the packed document, so that lists never unpack it.
+candidates, and a candidate has at most one report. Reports keep in columns, beside the packed
+document, all but what each test did, so that lists and drawings of trees never unpack it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from apr.storage.columns import ExactText, PackedJson, UtcDateTime
 from apr.storage.rules import RUN_ID_LENGTH
 
-HEAD_REVISION = "0006"
+HEAD_REVISION = "0008"
 """The Alembic revision these tables correspond to."""
 
 # Byte order on PostgreSQL too, whatever the cluster's locale: prefixes become index ranges.
@@ -130,7 +130,11 @@ class ReportRow(Base):
     verdict: Mapped[str] = mapped_column(Word)
     stage: Mapped[str] = mapped_column(Word)
     triggers_passed: Mapped[int] = mapped_column(Integer)
+    triggers_total: Mapped[int] = mapped_column(Integer, server_default="0")
     regressions_failed: Mapped[int] = mapped_column(Integer)
+    regressions_run: Mapped[int] = mapped_column(Integer, server_default="0")
+    regressions_total: Mapped[int] = mapped_column(Integer, server_default="0")
+    confirmations: Mapped[int] = mapped_column(Integer, server_default="0")
     progress: Mapped[float] = mapped_column(Double)
     duration_s: Mapped[float] = mapped_column(Double)
     document: Mapped[Any] = mapped_column(PackedJson)

@@ -233,6 +233,18 @@ def test_a_tree_comes_back_equal(store: RunStore) -> None:
     assert store.load_tree("r1").nodes[1].children == [2, 4]
 
 
+def test_an_outline_is_the_tree_without_what_each_test_did(store: RunStore) -> None:
+    store.create_run(make_run())
+    assert store.load_outline("r1") == SearchTree()
+    tree = make_tree()
+    tree.nodes[4].report = replace(make_report(ODD), confirmations=2, flaky=(TestId(ODD),))
+    store.save_nodes("r1", tree.nodes)
+    for node in tree.nodes:
+        if node.report is not None:
+            node.report = replace(node.report, message="", results=(), sandbox="", flaky=())
+    assert store.load_outline("r1") == tree
+
+
 def test_saving_nodes_again_updates_statistics_and_reports(store: RunStore) -> None:
     store.create_run(make_run())
     tree = make_tree()
@@ -485,6 +497,7 @@ UNKNOWN: list[Callable[[RunStore], object]] = [
     lambda s: s.save_patches("no", []),
     lambda s: s.save_nodes("no", make_tree().nodes),
     lambda s: s.load_tree("no"),
+    lambda s: s.load_outline("no"),
     lambda s: s.load_reports("no"),
     lambda s: s.save_artifact("no", "n", b""),
     lambda s: s.load_artifact("no", "n"),
