@@ -279,6 +279,10 @@ class RunStore(OutcomeStore, OracleStore, SubmissionStore, Protocol):
         """Raises BadInputError when no run, or more than one, has an id starting so."""
         ...
 
+    def status(self, run_id: str) -> RunStatus:
+        """Of one run, by its whole id; whoever takes part in a run asks for it twice a second."""
+        ...
+
     def list_runs(
         self, *, limit: int = 50, offset: int = 0, status: RunStatus | None = None
     ) -> Sequence[RepairRun]: ...

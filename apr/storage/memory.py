@@ -83,6 +83,11 @@ class InMemoryRunStore:
             starting = (known for known in self._records if known.startswith(run_id))
             return _detached(self._records[rules.pick_run_id(run_id, starting)].run)
 
+    def status(self, run_id: str) -> RunStatus:
+        """See `RunStore.status`."""
+        with self._lock:
+            return self._record(run_id).run.status
+
     def list_runs(
         self, *, limit: int = 50, offset: int = 0, status: RunStatus | None = None
     ) -> Sequence[RepairRun]:

@@ -102,6 +102,17 @@ class SqlRunStore:
             exact = rules.pick_run_id(run_id, starting)
             return _load_runs(connection, _RUNS.where(RepairRunRow.id == exact))[0]
 
+    def status(self, run_id: str) -> RunStatus:
+        """See `RunStore.status`."""
+        query = select(RepairRunRow.status).where(RepairRunRow.id == run_id)
+        if not rules.is_run_id(run_id):
+            raise rules.no_run(run_id)
+        with reading(self._engine) as connection:
+            found = connection.execute(query).scalar()
+        if found is None:
+            raise rules.no_run(run_id)
+        return RunStatus(found)
+
     def list_runs(
         self, *, limit: int = 50, offset: int = 0, status: RunStatus | None = None
     ) -> Sequence[RepairRun]:
@@ -434,7 +445,9 @@ _SUBMITTED = RepairRunRow.submitted_at.is_not(None)
 _REPORT_UPDATES = tuple(c.name for c in ReportRow.__table__.columns if c.name not in _REPORT_KEY)
 
 _REPORT_COLUMNS = [
-    column for column in ReportRow.__table__.columns if column.name not in (*_REPORT_KEY, "document")
+    column
+    for column in ReportRow.__table__.columns
+    if column.name not in (*_REPORT_KEY, "document")
 ]
 
 _RUNS = select(*RepairRunRow.__table__.columns, SubjectRow.bug).join(

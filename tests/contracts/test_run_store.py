@@ -206,6 +206,7 @@ def test_a_final_status_sets_the_end_and_resuming_clears_it(
     store.create_run(make_run())
     clock.advance(5)
     store.set_status("r1", RunStatus.FAILED, ODD)
+    assert store.status("r1") is RunStatus.FAILED
     run = store.get_run("r1")
     assert (run.status, run.message) == (RunStatus.FAILED, ODD)
     assert run.finished_at == START + timedelta(seconds=5)
@@ -496,6 +497,7 @@ UNKNOWN: list[Callable[[RunStore], object]] = [
     lambda s: s.save_usage("no", Usage()),
     lambda s: s.save_patches("no", []),
     lambda s: s.save_nodes("no", make_tree().nodes),
+    lambda s: s.status("no"),
     lambda s: s.load_tree("no"),
     lambda s: s.load_outline("no"),
     lambda s: s.load_reports("no"),
