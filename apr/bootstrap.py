@@ -26,12 +26,19 @@ if TYPE_CHECKING:
     from apr.llm.cache import CachingClient
     from apr.llm.client import OpenAIClient
     from apr.llm.endpoint import Endpoint
+    from apr.llm.limits import OpenWindow
 
 
-def bootstrap(settings: AppSettings | None = None, *, is_patient: bool = False) -> Service:
+def bootstrap(
+    settings: AppSettings | None = None,
+    *,
+    is_patient: bool = False,
+    open_window: OpenWindow | None = None,
+) -> Service:
     """A service on the configured database, embedded in this process.
 
-    `is_patient`: it waits while the database is restarted or its disk is full.
+    `is_patient`: it waits while the database is restarted or its disk is full. `open_window`:
+    how the rate limits of models are shared with other processes; None: they are not.
 
     Raises:
         StoreError: when the database cannot be opened or brought up to date.
@@ -49,12 +56,18 @@ def bootstrap(settings: AppSettings | None = None, *, is_patient: bool = False) 
     store, replies = SqlRunStore(engine), SqlReplyStore(engine)
     if is_patient:
         store, replies = patient(store), patient(replies)
-    return Service(store, partial(open_proposer, replies), lease_s=settings.lease_s)
+    proposing = partial(open_proposer, replies, open_window=open_window)
+    return Service(store, proposing, lease_s=settings.lease_s)
 
 
 @contextmanager
 def open_proposer(
-    replies: ReplyStore, settings: RunSettings, context: RepairContext, purse: Purse
+    replies: ReplyStore,
+    settings: RunSettings,
+    context: RepairContext,
+    purse: Purse,
+    *,
+    open_window: OpenWindow | None = None,
 ) -> Iterator[Proposer]:
     """The generator and the evaluator that a run asks for; a model is not asked twice.
 
@@ -74,9 +87,10 @@ def open_proposer(
     from apr.generation.prompt.settings import Interface
     from apr.llm.cache import CachingClient
     from apr.llm.client import OpenAIClient
+    from apr.llm.limits import open_local
 
     endpoint = make_endpoint(chosen, caps_money=purse.caps_money)
-    with OpenAIClient(endpoint, purse, context.seed) as asked:
+    with OpenAIClient(endpoint, purse, context.seed, open_window or open_local) as asked:
         client = CachingClient(asked, replies, chosen.base_url or "")
         generator = PromptGenerator(client, make_prompt_settings(chosen))
         judge = ModelJudge(client, context, generator.answers, Interface(chosen.interface))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import redis as redis_library
@@ -118,7 +119,7 @@ def _batches(
         patches = make_patches(BATCH * BATCHES, first=10_000)
         for number in range(BATCHES):
             batch = patches[number * BATCH : (number + 1) * BATCH]
-            saves.append(timed_ms(lambda batch=batch: save(batch)))
+            saves.append(timed_ms(partial(save, batch)))
 
     wal, written, own_s = _wal_bytes(engine), _rows_written(engine), time.process_time()
     spent_s = _postgres_s(postgres, save_all)

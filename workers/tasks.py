@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 
 from celery import Celery
 
@@ -18,6 +18,7 @@ from apr.settings import AppSettings
 from workers.app import VALIDATION, is_redis
 from workers.board import RedisBoard
 from workers.drain import Draining, Turn
+from workers.limits import SharedWindow
 from workers.logs import about_run
 from workers.queue import EXECUTE_RUN, HELP_VALIDATE, CeleryQueue
 
@@ -35,15 +36,22 @@ class Executor:
     @cached_property
     def service(self) -> Service:
         """Opened by the first task, so after the fork."""
-        return bootstrap(self._settings, is_patient=True)
+        url = self._redis_url
+        open_window = None if url is None else partial(SharedWindow, url)
+        return bootstrap(self._settings, is_patient=True, open_window=open_window)
+
+    @property
+    def _redis_url(self) -> str | None:
+        """None on a broker that is no Redis."""
+        url = self._settings.broker_url
+        secret = None if url is None else url.get_secret_value()
+        return secret if secret is not None and is_redis(secret) else None
 
     @cached_property
     def board(self) -> RedisBoard | None:
         """Where searchers and helpers meet; None on a broker that is no Redis."""
-        url = self._settings.broker_url
-        if url is None or not is_redis(url.get_secret_value()):
-            return None
-        return RedisBoard(url.get_secret_value(), self._call_helpers)
+        url = self._redis_url
+        return None if url is None else RedisBoard(url, self._call_helpers)
 
     def _call_helpers(self, run_id: str, count: int = 1) -> None:
         with suppress(QueueUnavailableError):
