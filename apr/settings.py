@@ -55,6 +55,10 @@ class AppSettings(BaseSettings):
     help_s: float = Field(default=20.0, gt=0)
     """Seconds for which a worker helps the searcher of one run while others ask for help."""
 
+    task_limit_s: float = Field(default=6 * 3600.0, ge=1)
+    """Seconds after which a worker's process that still works on the same task is killed; another
+    one goes on with the run where it was."""
+
     lease_s: float = Field(default=15.0, ge=1)
     """Seconds after which a run whose owner fell silent may be taken over."""
 

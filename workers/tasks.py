@@ -67,14 +67,16 @@ class Executor:
         """Judge patches for the searcher of a run, for a while."""
         if self.board is None:
             return
-        until = time.monotonic() + self._settings.help_s
+        began = time.monotonic()
+        most_s = max(self._settings.help_s, self._settings.task_limit_s / 2)
 
         def hand_back() -> str | None:
+            helped_s = time.monotonic() - began
             if self._draining:
                 return "its worker is stopping"
-            if time.monotonic() >= until and self._queue.depth(VALIDATION):
+            if helped_s >= self._settings.help_s and self._queue.depth(VALIDATION):
                 return "others need help too"
-            return None
+            return "its time is up" if helped_s >= most_s else None
 
         with about_run(run_id):
             try:

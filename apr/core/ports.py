@@ -253,7 +253,8 @@ class SubmissionStore(Protocol):
     def reclaim(self) -> Sequence[Submission]:
         """Make those runs QUEUED whose owner let the lease run out, and return them.
 
-        Of several callers at once, one is told of each.
+        Of several callers at once, one is told of each. A run that is lost again and again, and
+        gets no further meanwhile, is FAILED instead: it would take down one worker after the other.
         """
         ...
 

@@ -9,7 +9,7 @@ from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, delete, func, or_, select, update
+from sqlalchemy import Connection, Engine, Row, Select, case, delete, func, or_, select, update
 from sqlalchemy import insert as plain_insert
 
 from apr.core.oracle import Oracle
@@ -195,7 +195,8 @@ class SqlRunStore:
     def submit(self, run_id: str, priority: int = 0) -> None:
         """See `SubmissionStore.submit`."""
         values = self._status_values(RunStatus.QUEUED, "")
-        self._update_run(run_id, values | {"submitted_at": self._clock(), "priority": priority})
+        values |= {"submitted_at": self._clock(), "priority": priority, "losses": 0}
+        self._update_run(run_id, values)
 
     def withdraw(self, run_id: str) -> None:
         """See `SubmissionStore.withdraw`."""
@@ -216,10 +217,16 @@ class SqlRunStore:
                 update(RepairRunRow)
                 .where(_SUBMITTED, RepairRunRow.status == RunStatus.RUNNING.value)
                 .where(RepairRunRow.id.not_in(_leased(self._lease_time(connection))))
-                .values(self._status_values(RunStatus.QUEUED, "its worker was lost"))
-                .returning(RepairRunRow.id, RepairRunRow.priority)
+                .values(self._status_values(RunStatus.QUEUED, "its worker was lost") | _LOST)
+                .returning(RepairRunRow.id, RepairRunRow.priority, RepairRunRow.losses)
             )
-            return _by_urgency(connection.execute(statement))
+            found = connection.execute(statement).all()
+            hopeless = [row.id for row in found if row.losses >= rules.MAX_LOSSES]
+            failed = self._status_values(RunStatus.FAILED, rules.HOPELESS)
+            if hopeless:
+                which = RepairRunRow.id.in_(hopeless)
+                connection.execute(update(RepairRunRow).where(which).values(failed))
+            return _by_urgency(row for row in found if row.id not in hopeless)
 
     def waiting(self) -> Sequence[Submission]:
         """See `SubmissionStore.waiting`; a run whose owner is about to begin does not wait."""
@@ -441,6 +448,13 @@ class SqlRunStore:
 
 
 _SUBMITTED = RepairRunRow.submitted_at.is_not(None)
+
+_PROGRESS = RepairRunRow.candidates + RepairRunRow.calls
+_GOT_FURTHER = RepairRunRow.furthest < _PROGRESS
+_LOST: rows.Values = {
+    "losses": case((_GOT_FURTHER, 1), else_=RepairRunRow.losses + 1),
+    "furthest": case((_GOT_FURTHER, _PROGRESS), else_=RepairRunRow.furthest),
+}
 
 _REPORT_UPDATES = tuple(c.name for c in ReportRow.__table__.columns if c.name not in _REPORT_KEY)
 

@@ -79,6 +79,8 @@ class RepairRunRow(Base):
     """A run; `last_event` counts its events, so that their numbers have no gap.
 
     `submitted_at` says since when a run belongs to the queue; null: to the process that began it.
+    `losses` counts in how many processes it was lost one after the other without having got
+    further than `furthest`, its candidates and calls by then.
     """
 
     __tablename__ = "runs"
@@ -107,6 +109,8 @@ class RepairRunRow(Base):
     last_event: Mapped[int] = mapped_column(Integer)
     submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     priority: Mapped[int] = mapped_column(Integer, server_default="0")
+    losses: Mapped[int] = mapped_column(Integer, server_default="0")
+    furthest: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class CandidateRow(Base):

@@ -41,6 +41,7 @@ from apr.core.tree import SearchNode, SearchTree
 from apr.storage.engine import make_engine
 from apr.storage.memory import InMemoryRunStore
 from apr.storage.migrate import ensure_schema
+from apr.storage.rules import MAX_LOSSES
 from apr.storage.store import SqlRunStore
 from apr.storage.tables import Base
 
@@ -445,6 +446,28 @@ def test_runs_of_silent_owners_are_reclaimed_once(store: RunStore, clock: Manual
     assert store.get_run("silent").status is RunStatus.QUEUED
     assert store.get_run("embedded").status is RunStatus.RUNNING
     assert [s.run_id for s in store.waiting()] == ["silent"]
+
+
+def test_a_run_that_is_lost_again_and_again_fails_unless_it_gets_further(
+    store: RunStore, clock: ManualClock
+) -> None:
+    def lose() -> int:
+        store.claim("r1", "owner", 10)
+        store.set_status("r1", RunStatus.RUNNING)
+        clock.advance(11)
+        return len(store.reclaim())
+
+    store.create_run(make_run())
+    store.submit("r1")
+    for candidates in (5, 6):
+        store.save_usage("r1", Usage(candidates=candidates))
+        assert [lose() for _ in range(MAX_LOSSES - 1)] == [1] * (MAX_LOSSES - 1)
+    store.save_usage("r1", Usage(candidates=2))  # it was being replayed: no progress
+    assert lose() == 0
+    assert store.status("r1") is RunStatus.FAILED
+    assert store.waiting() == []
+    store.submit("r1")
+    assert lose() == 1
 
 
 def test_a_status_changes_only_from_those_named(store: RunStore) -> None:

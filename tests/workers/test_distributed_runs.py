@@ -102,6 +102,24 @@ def test_a_run_goes_on_when_its_process_is_killed(
     assert_ends_undisturbed(process, installation, undisturbed)
 
 
+def test_a_process_that_hangs_is_killed_and_leaves_nothing(
+    installation: Installation,
+    undisturbed: tuple[Any, list[Any]],
+    processes_below: Callable[[int], list[int]],
+) -> None:
+    installation.apr.environment["APR_TASK_LIMIT_S"] = "5"
+    worker = installation.start_worker()
+    process, run_id = submit(installation)
+    until(lambda: nodes_of(installation, run_id) > 5)
+    (hung,) = worker.children()
+    below = processes_below(hung)
+    os.kill(hung, signal.SIGSTOP)
+    assert_ends_undisturbed(process, installation, undisturbed)
+    assert "Hard time limit" in worker.log.read_text()
+    gone = {hung, *below}
+    until(lambda: not gone & set(processes_below(os.getpid())), timeout_s=5)
+
+
 def test_a_run_whose_message_is_lost_is_found_again(
     installation: Installation, undisturbed: tuple[Any, list[Any]]
 ) -> None:

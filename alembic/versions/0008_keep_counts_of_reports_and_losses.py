@@ -1,4 +1,4 @@
-"""Keep counts of reports in columns, those of old reports from their documents."""
+"""Keep counts of reports in columns, those of old reports from their documents; count losses."""
 
 from __future__ import annotations
 
@@ -22,9 +22,15 @@ def upgrade() -> None:
         for name in COUNTS:
             table.add_column(sa.Column(name, sa.Integer, nullable=False, server_default="0"))
     _fill(op.get_bind())
+    with op.batch_alter_table("runs") as table:
+        table.add_column(sa.Column("losses", sa.Integer, nullable=False, server_default="0"))
+        table.add_column(sa.Column("furthest", sa.BigInteger, nullable=False, server_default="0"))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("runs") as table:
+        table.drop_column("furthest")
+        table.drop_column("losses")
     with op.batch_alter_table("reports") as table:
         for name in reversed(COUNTS):
             table.drop_column(name)
