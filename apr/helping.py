@@ -17,7 +17,7 @@ from apr.core.errors import (
     RunHandedBackError,
 )
 from apr.core.oracle import Oracle
-from apr.core.ports import BoardItem, BoardResult, RunStore, ValidationBoard
+from apr.core.ports import BoardResult, RunStore, ValidationBoard
 from apr.core.run import RepairRun, RunStatus
 from apr.ownership import HandBack, stop_if_cancelled, watching
 from apr.repair import open_validator
@@ -81,8 +81,7 @@ class Helper:
         look = partial(stop_if_cancelled, self._store, run_id, post.switch)
         try:
             with watching(post.switch, look):
-                for item in self._items(run_id, hand_back):
-                    self._judge(run_id, post.validator, item)
+                for _ in self._validate(run_id, post.validator, hand_back):
                     judged += 1
         except (EnvironmentUnusableError, RunCancelledError):
             self._leave(run_id)
@@ -91,21 +90,24 @@ class Helper:
             return judged
         return judged
 
-    def _items(self, run_id: str, hand_back: HandBack) -> Iterator[BoardItem]:
-        """The items laid out, as they come."""
+    def _validate(
+        self, run_id: str, validator: StagedValidator, hand_back: HandBack
+    ) -> Iterator[None]:
+        """Judge the items laid out, as they come; yields after each."""
         idle_until = time.monotonic() + WAIT_S
         while time.monotonic() < idle_until:
             reason = hand_back()
             if reason is not None:
                 raise RunHandedBackError(reason)
-            for item in self._board.take(run_id, 1, WAIT_S):
-                yield item
+            items = self._board.take(run_id, 1, WAIT_S)
+            while items:
+                validator.plan.adopt(items[0].learned)
+                report = validator.judge([items[0].patch])[0]
+                result = BoardResult(items[0].batch, items[0].index, report)
+                # What is taken has to be judged: nothing, if we are wanted elsewhere.
+                items = self._board.hand_in(run_id, result, more=int(hand_back() is None))
                 idle_until = time.monotonic() + IDLE_S
-
-    def _judge(self, run_id: str, validator: StagedValidator, item: BoardItem) -> None:
-        validator.plan.adopt(item.learned)
-        report = validator.judge([item.patch])[0]
-        self._board.hand_in(run_id, BoardResult(item.batch, item.index, report))
+                yield
 
     def _post(self, run: RepairRun) -> _Post | None:
         """The run's warm validator, or a new one; None when there is no memory or oracle for it."""

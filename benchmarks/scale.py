@@ -2,7 +2,7 @@
 
     python benchmarks/scale.py --part overhead|throughput|constants|store [--validations N]
 
-A private PostgreSQL (with fsync) and Redis (append-only, synced at every write), and one
+A private PostgreSQL (with fsync) and Redis (append-only, synced every second), and one
 `apr worker --queues validation --processes P`. All judge the same patches of a subject whose
 four tests take no time (overhead), sleep 50 ms each (waits) or compute for 50 ms (computes).
 
@@ -99,7 +99,7 @@ def main() -> int:
             measure_store("PostgreSQL", new_database(postgres.url))
         if arguments.part == "store":
             return 0
-        redis = stack.enter_context(redis_serving())
+        redis = stack.enter_context(redis_serving("everysec"))
         bench = make_bench(Path(name), postgres, redis.url)
         if arguments.part in ("overhead", None):
             measure_overhead(bench, arguments.validations)

@@ -382,7 +382,9 @@ class ValidationBoard(Protocol):
         """At most `count` items, which nobody else gets; wait for the first one if need be."""
         ...
 
-    def hand_in(self, run_id: str, result: BoardResult) -> None: ...
+    def hand_in(self, run_id: str, result: BoardResult, more: int = 0) -> Sequence[BoardItem]:
+        """Hand in a result and take at most `more` items, on one way."""
+        ...
 
     def results(self, run_id: str, wait_s: float = 0.0) -> Sequence[BoardResult]:
         """The results handed in since the last call; wait for one if need be."""

@@ -24,8 +24,9 @@ START_TIMEOUT_S = 30
 class RedisServer:
     """A server with a folder of its own, that can be killed and started again on its port."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, fsync: str = "always") -> None:
         self.folder = folder
+        self._fsync = fsync
         self.port = port
         self.url = f"redis://127.0.0.1:{port}/0"
         self._process: subprocess.Popen[bytes] | None = None
@@ -33,7 +34,7 @@ class RedisServer:
     def start(self) -> None:
         """Start, and wait until it answers."""
         argv = ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--dir", self.folder]
-        argv += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        argv += ["--appendonly", "yes", "--appendfsync", self._fsync, "--save", ""]
         with (self.folder / "log").open("ab") as log:
             command = [str(word) for word in argv]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -77,10 +78,10 @@ class RedisServer:
 
 
 @contextmanager
-def redis_serving() -> Iterator[RedisServer]:
-    """A server that ends with the block."""
+def redis_serving(fsync: str = "always") -> Iterator[RedisServer]:
+    """A server that ends with the block; `fsync` says when it has its disk write."""
     folder = Path(tempfile.mkdtemp(prefix="apr-redis-"))
-    server = RedisServer(folder, free_port())
+    server = RedisServer(folder, free_port(), fsync)
     server.start()
     try:
         yield server
