@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from apr.core.errors import BadInputError, StoreError
 from apr.core.model import Purse, ReplyStore
 from apr.core.ports import Generator, RepairContext
+from apr.core.tracing import NoTracing, Tracing
 from apr.repair import Conversation, Proposer
 from apr.search.reward import MixedReward, TestReward
 from apr.service import Service
@@ -42,6 +43,7 @@ def bootstrap(
 
     Raises:
         StoreError: when the database cannot be opened or brought up to date.
+        BadInputError, EnvironmentUnusableError: when an endpoint for traces cannot be used.
     """
     settings = settings or AppSettings()
     if settings.database_url is None:
@@ -57,7 +59,21 @@ def bootstrap(
     if is_patient:
         store, replies = patient(store), patient(replies)
     proposing = partial(open_proposer, replies, open_window=open_window)
-    return Service(store, proposing, lease_s=settings.lease_s)
+    tracing = make_tracing(settings)
+    return Service(store, proposing, lease_s=settings.lease_s, tracing=tracing)
+
+
+def make_tracing(settings: AppSettings) -> Tracing:
+    """Where spans go, if anywhere.
+
+    Raises:
+        BadInputError, EnvironmentUnusableError: when an endpoint is set and cannot be used.
+    """
+    if settings.otlp_endpoint is None:
+        return NoTracing()
+    from apr.telemetry import OpenTelemetryTracing
+
+    return OpenTelemetryTracing(settings.otlp_endpoint)
 
 
 @contextmanager

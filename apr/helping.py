@@ -19,6 +19,7 @@ from apr.core.errors import (
 from apr.core.oracle import Oracle
 from apr.core.ports import BoardResult, RunStore, ValidationBoard
 from apr.core.run import RepairRun, RunStatus
+from apr.core.tracing import Tracing
 from apr.ownership import HandBack, stop_if_cancelled, watching
 from apr.repair import open_validator
 from apr.settings import RunSettings
@@ -49,8 +50,11 @@ class Helper:
     The validators of the last few runs stay warm. Used as a `with` block.
     """
 
-    def __init__(self, store: RunStore, board: ValidationBoard, keep_warm: int = 2) -> None:
+    def __init__(
+        self, store: RunStore, board: ValidationBoard, tracing: Tracing, keep_warm: int = 2
+    ) -> None:
         self._store = store
+        self._tracing = tracing
         self._board = board
         self._keep_warm = keep_warm
         self._posts: OrderedDict[str, _Post] = OrderedDict()
@@ -102,7 +106,8 @@ class Helper:
             items = self._board.take(run_id, 1, WAIT_S)
             while items:
                 validator.plan.adopt(items[0].learned)
-                report = validator.judge([items[0].patch])[0]
+                with self._tracing.span("validate", run_id, helper=True):
+                    report = validator.judge([items[0].patch])[0]
                 result = BoardResult(items[0].batch, items[0].index, report)
                 # What is taken has to be judged: nothing, if we are wanted elsewhere.
                 items = self._board.hand_in(run_id, result, more=int(hand_back() is None))

@@ -49,6 +49,9 @@ class AppSettings(BaseSettings):
     """Celery's broker, Redis or RabbitMQ; None: runs are executed by who asks for them. It may
     hold a password, so it is neither stored nor printed."""
 
+    otlp_endpoint: str | None = None
+    """OTLP/HTTP collector for traces, http://127.0.0.1:4318 for example; None: there are none."""
+
     slice_s: float = Field(default=120.0, gt=0)
     """Seconds that a worker gives to one run while others wait."""
 

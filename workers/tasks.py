@@ -61,7 +61,7 @@ class Executor:
     def helper(self) -> Helper:
         """Keeps validators warm from task to task."""
         assert self.board is not None
-        return Helper(self.service.store, self.board)
+        return Helper(self.service.store, self.board, self.service.tracing)
 
     def help_validate(self, run_id: str) -> None:
         """Judge patches for the searcher of a run, for a while."""
@@ -88,9 +88,11 @@ class Executor:
                 log.warning("cannot help: %s", error)
 
     def close(self) -> None:
-        """End what is kept warm."""
+        """End what is kept warm, and send what is left of traces."""
         if "helper" in self.__dict__:
             self.helper.__exit__()
+        if "service" in self.__dict__:
+            self.service.tracing.close()
 
     def execute_run(self, run_id: str) -> None:
         """Execute a run, unless it is no longer in the queue's care.
