@@ -15,6 +15,7 @@ from apr.repair import Conversation, Proposer
 from apr.search.reward import MixedReward, TestReward
 from apr.service import Service
 from apr.settings import AppSettings, ModelSettings, RunSettings
+from apr.storage.blobs import open_blobs
 from apr.storage.engine import make_engine
 from apr.storage.migrate import ensure_schema
 from apr.storage.patience import patient
@@ -43,7 +44,8 @@ def bootstrap(
 
     Raises:
         StoreError: when the database cannot be opened or brought up to date.
-        BadInputError, EnvironmentUnusableError: when an endpoint for traces cannot be used.
+        BadInputError, EnvironmentUnusableError: when the place of artifacts, or an endpoint for
+            traces, cannot be used.
     """
     settings = settings or AppSettings()
     if settings.database_url is None:
@@ -55,7 +57,8 @@ def bootstrap(
             ) from error
     engine = make_engine(settings.store_url)
     ensure_schema(engine)
-    store, replies = SqlRunStore(engine), SqlReplyStore(engine)
+    blobs = None if settings.artifacts is None else open_blobs(settings.artifacts)
+    store, replies = SqlRunStore(engine, blobs=blobs), SqlReplyStore(engine)
     if is_patient:
         store, replies = patient(store), patient(replies)
     proposing = partial(open_proposer, replies, open_window=open_window)

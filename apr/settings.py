@@ -49,6 +49,10 @@ class AppSettings(BaseSettings):
     """Celery's broker, Redis or RabbitMQ; None: runs are executed by who asks for them. It may
     hold a password, so it is neither stored nor printed."""
 
+    artifacts: str | None = None
+    """Where the contents of artifacts lie: `s3://BUCKET/PREFIX`, or a folder that all machines
+    share; None: in the database."""
+
     otlp_endpoint: str | None = None
     """OTLP/HTTP collector for traces, http://127.0.0.1:4318 for example; None: there are none."""
 

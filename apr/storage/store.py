@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Select, case, delete, func, or_, select, update
 from sqlalchemy import insert as plain_insert
 
+from apr.core.errors import StoreError
 from apr.core.oracle import Oracle
 from apr.core.report import ValidationReport
 from apr.core.run import (
@@ -26,6 +27,7 @@ from apr.core.run import (
 )
 from apr.core.tree import SearchNode, SearchTree
 from apr.storage import codec, kept, rows, rules
+from apr.storage.blobs import BlobStore
 from apr.storage.engine import reading, writing
 from apr.storage.oracle import completed, decode_oracle, encode_oracle
 from apr.storage.tables import (
@@ -50,6 +52,8 @@ _NODE_UPDATES = (
 )
 _REPORT_KEY = ("run_id", "patch_digest")
 OUTCOMES_PER_CHECK = 500
+SWEPT_AFTER = timedelta(days=1)
+"""How old contents must be that no run names: whoever puts some is about to name them."""
 
 
 class SqlRunStore:
@@ -67,9 +71,14 @@ class SqlRunStore:
         *,
         outcome_bytes: int = kept.MAX_BYTES,
         oracle_bytes: int = kept.MAX_BYTES,
+        blobs: BlobStore | None = None,
     ) -> None:
-        """`outcome_bytes` and `oracle_bytes` bound what is kept for later runs."""
+        """`outcome_bytes` and `oracle_bytes` bound what is kept for later runs.
+
+        `blobs`: where the contents of artifacts lie; None: in the database.
+        """
         self._engine = engine
+        self._blobs = blobs
         self._clock = clock or rules.utc_now
         self._asks_server = clock is None and engine.dialect.name == "postgresql"
         self._owner: str | None = None
@@ -314,7 +323,12 @@ class SqlRunStore:
     def save_artifact(self, run_id: str, name: str, content: bytes) -> None:
         """Replaces an artifact of that name; equal contents are stored once."""
         digest = hashlib.sha256(content).hexdigest()
-        blob = {"sha256": digest, "size": len(content), "compressed": zlib.compress(content)}
+        compressed = zlib.compress(content)
+        if self._blobs is not None:  # before the row, which thus never names what is not there
+            self._blobs.put(digest, compressed)
+        kept_here = compressed if self._blobs is None else None
+        blob = {"sha256": digest, "size": len(content), "compressed": kept_here}
+        updates = () if kept_here is None else ("compressed",)  # it may have lain elsewhere
         artifact = {
             "run_id": run_id,
             "name": name,
@@ -324,19 +338,35 @@ class SqlRunStore:
         with writing(self._engine) as connection:
             _require_run(connection, run_id)
             self._require_mine(connection, run_id)
-            upsert(connection, BlobRow, [blob])
+            upsert(connection, BlobRow, [blob], updates)
             upsert(connection, ArtifactRow, [artifact], ("sha256", "created_at"))
 
     def load_artifact(self, run_id: str, name: str) -> bytes | None:
         query = (
-            select(BlobRow.compressed)
+            select(BlobRow.sha256, BlobRow.compressed)
             .join(ArtifactRow, ArtifactRow.sha256 == BlobRow.sha256)
             .where(ArtifactRow.run_id == run_id, ArtifactRow.name == name)
         )
         with reading(self._engine) as connection:
             _require_run(connection, run_id)
-            compressed = connection.execute(query).scalar()
-            return None if compressed is None else zlib.decompress(compressed)
+            found = connection.execute(query).first()
+        if found is None:
+            return None
+        if found.compressed is not None:
+            return zlib.decompress(found.compressed)
+        return self._load_blob(found.sha256, f"{name} of run {run_id}")
+
+    def _load_blob(self, digest: str, what: str) -> bytes:
+        """Raises StoreError when the content is not where it was put, or another one."""
+        if self._blobs is None:
+            raise StoreError(f"{what} is not in the database: set APR_ARTIFACTS to where it lies")
+        data = self._blobs.get(digest)
+        if data is None:
+            raise StoreError(f"{what} is no longer among the artifacts")
+        content = _decompressed(data)
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise StoreError(f"{what} was changed among the artifacts")
+        return content
 
     def load_outcomes(self, keys: Sequence[str]) -> Mapping[str, ValidationReport]:
         """The verdicts that are known; they count as used now."""
@@ -419,7 +449,13 @@ class SqlRunStore:
                 connection.execute(delete(BlobRow).where(unused))
                 known = select(RepairRunRow.subject_id)
                 connection.execute(delete(SubjectRow).where(SubjectRow.id.not_in(known)))
+        if self._blobs is not None and not only_count:
+            self._blobs.sweep(self._known_blobs, self._clock() - SWEPT_AFTER)
         return Garbage(len(ids), int(count), int(size))
+
+    def _known_blobs(self, digests: Sequence[str]) -> Collection[str]:
+        with reading(self._engine) as connection:
+            return kept.known_digests(connection, digests)
 
     def unpublished_events(self, limit: int = 100) -> Sequence[tuple[str, RunEvent]]:
         """Events of all runs that no relay has passed on yet, with their run's id, oldest first."""
@@ -467,6 +503,14 @@ _REPORT_COLUMNS = [
 _RUNS = select(*RepairRunRow.__table__.columns, SubjectRow.bug).join(
     SubjectRow, SubjectRow.id == RepairRunRow.subject_id
 )
+
+
+def _decompressed(data: bytes) -> bytes:
+    """Nothing, which no digest fits, when it was damaged."""
+    try:
+        return zlib.decompress(data)
+    except zlib.error:
+        return b""
 
 
 def _leased(now: datetime) -> Select[str]:

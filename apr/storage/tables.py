@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from apr.storage.columns import ExactText, PackedJson, UtcDateTime
 from apr.storage.rules import RUN_ID_LENGTH
 
-HEAD_REVISION = "0008"
+HEAD_REVISION = "0009"
 """The Alembic revision these tables correspond to."""
 
 # Byte order on PostgreSQL too, whatever the cluster's locale: prefixes become index ranges.
@@ -212,13 +212,16 @@ class EventRow(Base):
 
 
 class BlobRow(Base):
-    """Content stored once for every artifact that has it; compressed with zlib."""
+    """Content stored once for every artifact that has it; compressed with zlib.
+
+    `compressed` null: it lies in the installation's store of blobs.
+    """
 
     __tablename__ = "blobs"
 
     sha256: Mapped[str] = mapped_column(Digest, primary_key=True)
     size: Mapped[int] = mapped_column(BigInteger)
-    compressed: Mapped[bytes] = mapped_column(LargeBinary)
+    compressed: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class ArtifactRow(Base):
