@@ -85,7 +85,7 @@ class RedisBoard:
     def hand_in(self, run_id: str, result: BoardResult, more: int = 0) -> Sequence[BoardItem]:
         """See `ValidationBoard.hand_in`."""
         todo, done = _keys(run_id)
-        with _explained(), self._redis.pipeline() as pipeline:
+        with _explained(), self._redis.pipeline(transaction=False) as pipeline:
             pipeline.rpush(done, encode_result(result))
             pipeline.expire(done, FORGOTTEN_AFTER_S)
             if more:
