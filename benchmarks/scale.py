@@ -7,7 +7,8 @@ A private PostgreSQL (with fsync) and Redis (append-only, synced every second), 
 four tests take no time (overhead), sleep 50 ms each (waits) or compute for 50 ms (computes).
 
 overhead: blocks of ten patches, in turn in this process and by one process of a worker; the
-difference of each pair, as a mean with its 95 % confidence interval.
+difference of each pair, as a mean with its 95 % confidence interval; and the difference between
+the first deciles of both, which is about the blocks that nothing else on the machine disturbed.
 throughput: validations a second by 1, 2, 4, 8 processes, each between two measurements of this
 process, and the ratio to their mean.
 constants: what a validation, a helper, a worker and an owner cost Redis and PostgreSQL, as JSON
@@ -139,13 +140,21 @@ def measure_overhead(bench: Bench, validations: int) -> None:
             ]
             for spent, act in arms if number % 2 else reversed(arms):
                 spent.append(spend(act))
-    print("| ms a validation | here | by a worker | more | median of more |")
+    print("| ms a validation | here | by a worker | more | median of more | undisturbed |")
     for what in ("wall_ms", "cpu_ms"):
         one, two = [[getattr(s, what) for s in spent] for spent in (here, there)]
         more = [second - first for first, second in zip(one, two, strict=True)]
         middle = statistics.median(more)
-        print(f"| {what} | {interval(one)} | {interval(two)} | {interval(more)} | {middle:.2f} |")
+        print(
+            f"| {what} | {interval(one)} | {interval(two)} | {interval(more)} | {middle:.2f}"
+            f" | {tenth(one):.2f}, {tenth(two):.2f}: {tenth(two) - tenth(one):.2f} |"
+        )
     sys.stdout.flush()
+
+
+def tenth(values: Sequence[float]) -> float:
+    """The first decile: what blocks take that other work on the machine leaves alone."""
+    return statistics.quantiles(values, n=10)[0]
 
 
 def spend(act: Callable[[], object]) -> Spent:
