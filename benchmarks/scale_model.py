@@ -158,8 +158,8 @@ def simulate(costs: Costs, load: Load, seconds: float, seed: int = 0) -> Outcome
     return Outcome(
         per_s,
         per_s * load.validation_s / load.processes,
-        redis.busy_s / seconds + costs.redis_idle * load.processes,
-        postgres.busy_s / seconds / costs.postgres_cores + idle,
+        min(1.0, redis.busy_s / seconds + costs.redis_idle * load.processes),
+        min(1.0, postgres.busy_s / seconds / costs.postgres_cores + idle),
         per_s * costs.searcher_s / len(runs),
     )
 
