@@ -17,7 +17,8 @@ from support.e2e import BUGS, Apr, tree_of
 from support.installation import Installation
 from support.rabbitmq import PROGRAM, rabbitmq_serving
 from support.waiting import until
-from workers.deployment import make_queue
+from workers.app import make_app
+from workers.queue import CeleryQueue
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(240)]
 FIX = ("fix", BUGS / "two_edits" / "subject", "--candidates", 40, "--seed", 3, "--jobs", 1)
@@ -36,7 +37,8 @@ def test_a_run_survives_its_process_on_rabbitmq(
 ) -> None:
     here = Apr(tmp_path / "here")
     alone = here(*FIX)
-    queue = make_queue(AppSettings(broker_url=SecretStr(rabbitmq)))
+    app = make_app(AppSettings(broker_url=SecretStr(rabbitmq)))
+    queue = CeleryQueue(app)
     assert queue.depth() == 0
     queue.submit(Submission("nobody-knows-it", 9))
     assert queue.depth() == 1
@@ -54,6 +56,7 @@ def test_a_run_survives_its_process_on_rabbitmq(
         assert tree_of(installation.apr) == tree_of(here)
         assert installation.service.get_run(run.id).status is not RunStatus.QUEUED
         assert worker.stop() == 0
+        assert queue.depth() == 0
     finally:
         installation.close()
-    assert queue.depth() == 0
+        app.close()
