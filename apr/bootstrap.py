@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from apr.core.errors import BadInputError, StoreError
 from apr.core.model import Purse, ReplyStore
 from apr.core.ports import Evaluator, Generator, RepairContext
+from apr.core.tracing import NoTracing, Tracing
 from apr.generation.assembly.generator import AssemblingGenerator, AssemblySettings
 from apr.repair import Conversation, Proposer
 from apr.search.reward import MixedReward, TestReward
 from apr.service import Service
 from apr.settings import AppSettings, ModelSettings, RunSettings
+from apr.storage.blobs import open_blobs
 from apr.storage.engine import make_engine
 from apr.storage.migrate import ensure_schema
 from apr.storage.patience import patient
@@ -30,21 +32,31 @@ if TYPE_CHECKING:
     from apr.llm.cache import CachingClient
     from apr.llm.client import OpenAIClient
     from apr.llm.endpoint import Endpoint
+    from apr.llm.limits import OpenWindow
 
 MODEL_CANDIDATES = 10
 """Patches that a language model is asked for per hunk: all of them are waited for."""
 
 
-def bootstrap(settings: AppSettings | None = None, *, is_patient: bool = False) -> Service:
+def bootstrap(
+    settings: AppSettings | None = None,
+    *,
+    is_patient: bool = False,
+    open_window: OpenWindow | None = None,
+) -> Service:
     """A service on the configured database, embedded in this process.
 
-    `is_patient`: it waits while the database is restarted or its disk is full.
+    `is_patient`: it waits while the database is restarted or its disk is full. `open_window`:
+    how the rate limits of models are shared with other processes; None: they are not.
 
     Raises:
         StoreError: when the database cannot be opened or brought up to date.
+        BadInputError, EnvironmentUnusableError: when the place of artifacts, or an endpoint for
+            traces, cannot be used.
     """
     settings = settings or AppSettings()
-    return make_service(open_engine(settings), settings, is_patient=is_patient)
+    engine = open_engine(settings)
+    return make_service(engine, settings, is_patient=is_patient, open_window=open_window)
 
 
 def open_engine(settings: AppSettings) -> Engine:
@@ -65,17 +77,44 @@ def open_engine(settings: AppSettings) -> Engine:
     return engine
 
 
-def make_service(engine: Engine, settings: AppSettings, *, is_patient: bool = False) -> Service:
+def make_service(
+    engine: Engine,
+    settings: AppSettings,
+    *,
+    is_patient: bool = False,
+    open_window: OpenWindow | None = None,
+) -> Service:
     """A service on an open database; see `bootstrap`."""
-    store, replies = SqlRunStore(engine), SqlReplyStore(engine)
+    blobs = None if settings.artifacts is None else open_blobs(settings.artifacts)
+    store, replies = SqlRunStore(engine, blobs=blobs), SqlReplyStore(engine)
     if is_patient:
         store, replies = patient(store), patient(replies)
-    return Service(store, partial(open_proposer, replies), lease_s=settings.lease_s)
+    proposing = partial(open_proposer, replies, open_window=open_window)
+    tracing = make_tracing(settings)
+    return Service(store, proposing, lease_s=settings.lease_s, tracing=tracing)
+
+
+def make_tracing(settings: AppSettings) -> Tracing:
+    """Where spans go, if anywhere.
+
+    Raises:
+        BadInputError, EnvironmentUnusableError: when an endpoint is set and cannot be used.
+    """
+    if settings.otlp_endpoint is None:
+        return NoTracing()
+    from apr.telemetry import OpenTelemetryTracing
+
+    return OpenTelemetryTracing(settings.otlp_endpoint)
 
 
 @contextmanager
 def open_proposer(
-    replies: ReplyStore, settings: RunSettings, context: RepairContext, purse: Purse
+    replies: ReplyStore,
+    settings: RunSettings,
+    context: RepairContext,
+    purse: Purse,
+    *,
+    open_window: OpenWindow | None = None,
 ) -> Iterator[Proposer]:
     """The generator and the evaluator that a run asks for; a model is not asked twice.
 
@@ -95,9 +134,10 @@ def open_proposer(
     from apr.generation.prompt.settings import Interface
     from apr.llm.cache import CachingClient
     from apr.llm.client import OpenAIClient
+    from apr.llm.limits import open_local
 
     endpoint = make_endpoint(chosen, caps_money=purse.caps_money)
-    with OpenAIClient(endpoint, purse, context.seed) as asked:
+    with OpenAIClient(endpoint, purse, context.seed, open_window or open_local) as asked:
         client = CachingClient(asked, replies, chosen.base_url or "")
         generator = PromptGenerator(client, make_prompt_settings(chosen))
         judge = ModelJudge(client, context, generator.answers, Interface(chosen.interface))

@@ -17,8 +17,9 @@ from apr.core.errors import (
     RunHandedBackError,
 )
 from apr.core.oracle import Oracle
-from apr.core.ports import BoardItem, BoardResult, RunStore, ValidationBoard
+from apr.core.ports import BoardResult, RunStore, ValidationBoard
 from apr.core.run import RepairRun, RunStatus
+from apr.core.tracing import Tracing
 from apr.ownership import HandBack, stop_if_cancelled, watching
 from apr.repair import open_validator
 from apr.settings import RunSettings
@@ -49,8 +50,11 @@ class Helper:
     The validators of the last few runs stay warm. Used as a `with` block.
     """
 
-    def __init__(self, store: RunStore, board: ValidationBoard, keep_warm: int = 2) -> None:
+    def __init__(
+        self, store: RunStore, board: ValidationBoard, tracing: Tracing, keep_warm: int = 2
+    ) -> None:
         self._store = store
+        self._tracing = tracing
         self._board = board
         self._keep_warm = keep_warm
         self._posts: OrderedDict[str, _Post] = OrderedDict()
@@ -81,8 +85,7 @@ class Helper:
         look = partial(stop_if_cancelled, self._store, run_id, post.switch)
         try:
             with watching(post.switch, look):
-                for item in self._items(run_id, hand_back):
-                    self._judge(run_id, post.validator, item)
+                for _ in self._validate(run_id, post.validator, hand_back):
                     judged += 1
         except (EnvironmentUnusableError, RunCancelledError):
             self._leave(run_id)
@@ -91,21 +94,25 @@ class Helper:
             return judged
         return judged
 
-    def _items(self, run_id: str, hand_back: HandBack) -> Iterator[BoardItem]:
-        """The items laid out, as they come."""
+    def _validate(
+        self, run_id: str, validator: StagedValidator, hand_back: HandBack
+    ) -> Iterator[None]:
+        """Judge the items laid out, as they come; yields after each."""
         idle_until = time.monotonic() + WAIT_S
         while time.monotonic() < idle_until:
             reason = hand_back()
             if reason is not None:
                 raise RunHandedBackError(reason)
-            for item in self._board.take(run_id, 1, WAIT_S):
-                yield item
+            items = self._board.take(run_id, 1, WAIT_S)
+            while items:
+                validator.plan.adopt(items[0].learned)
+                with self._tracing.span("validate", run_id, helper=True):
+                    report = validator.judge([items[0].patch])[0]
+                result = BoardResult(items[0].batch, items[0].index, report)
+                # What is taken has to be judged: nothing, if we are wanted elsewhere.
+                items = self._board.hand_in(run_id, result, more=int(hand_back() is None))
                 idle_until = time.monotonic() + IDLE_S
-
-    def _judge(self, run_id: str, validator: StagedValidator, item: BoardItem) -> None:
-        validator.plan.adopt(item.learned)
-        report = validator.judge([item.patch])[0]
-        self._board.hand_in(run_id, BoardResult(item.batch, item.index, report))
+                yield
 
     def _post(self, run: RepairRun) -> _Post | None:
         """The run's warm validator, or a new one; None when there is no memory or oracle for it."""

@@ -96,7 +96,7 @@ def watching(switch: Switch, look: Callable[[], None]) -> Iterator[None]:
 
 def stop_if_cancelled(store: RunStore, run_id: str, switch: Switch) -> None:
     """Turn the switch off when the run was cancelled."""
-    if store.get_run(run_id).status is RunStatus.CANCELLED:
+    if store.status(run_id) is RunStatus.CANCELLED:
         switch.turn_off(RunCancelledError(f"run {run_id} was cancelled"))
 
 

@@ -19,6 +19,7 @@ from apr.core.patch import Patch, render_diff
 from apr.core.ports import Evaluator, Generator, OutcomeStore, PatchValidator, RepairContext
 from apr.core.report import Baseline, Stage, ValidationReport, Verdict
 from apr.core.run import Budget, RankedPatch, Usage
+from apr.core.tracing import Span, no_span
 from apr.core.tree import SearchNode, SearchTree
 from apr.generation.assembly.generator import Assembled
 from apr.search.budget import BudgetMeter
@@ -189,12 +190,13 @@ def repair(
     remember: Callable[[Oracle], None] = lambda oracle: None,
     spend: Callable[[Usage], None] = lambda usage: None,
     share: Callable[[StagedValidator], GatedValidator] = lambda validator: validator,
+    span: Span = no_span,
 ) -> Repair:
     """Search for patches that make the trigger tests pass, and confirm and rank what is found.
 
     `outcomes` keeps verdicts for later runs; `remember` is handed the oracle with whatever was
     measured in addition, `spend` all that is spent by then whenever a model is asked or answers.
-    `share` may let others judge patches too.
+    `share` may let others judge patches too. `span` is opened around what takes long.
     """
     notify("phase", {"name": "search"})
     context = RepairContext(
@@ -229,6 +231,7 @@ def repair(
             program_of=partial(program_name, forms)
             if settings.tree.distinct == "programs"
             else text_of,
+            span=span,
         )
         _tell(proposer, notify)
         _tell_assembly(proposer, meter.usage, notify)

@@ -37,6 +37,7 @@ from apr.core.patch import Patch
 from apr.core.ports import JobQueue, RunStore, ValidationBoard
 from apr.core.report import Baseline, ValidationReport
 from apr.core.run import Budget, Garbage, RepairRun, RunStatus, Submission, Usage
+from apr.core.tracing import NoTracing, Tracing
 from apr.core.tree import NOTHING, SearchTree
 from apr.helping import ORACLE
 from apr.oracles import find_oracle, keep_oracle, oracle_key
@@ -83,8 +84,10 @@ class Service:
         open_proposer: OpenProposer,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         lease_s: float = LEASE_S,
+        tracing: Tracing | None = None,
     ) -> None:
         self.store = store
+        self.tracing: Tracing = tracing or NoTracing()
         self._open_proposer = open_proposer
         self._clock = clock
         self._lease_s = lease_s
@@ -188,7 +191,8 @@ class Service:
     ) -> RepairRun:
         run, store = own.store.get_run(run_id), own.store  # as the former owner left it
         try:
-            result = self._execute(run, own, notify, board)
+            with self.tracing.span("run", run.id, subject=run.bug.subject):
+                result = self._execute(run, own, notify, board)
         except (KeyboardInterrupt, SystemExit):
             store.set_status(run.id, RunStatus.INTERRUPTED, "stopped by the user")
             raise
@@ -226,7 +230,8 @@ class Service:
         notify("phase", {"name": "copy"})
         with prepare_subject(run.bug, settings, own.switch) as subject:
             _announce(subject, notify)
-            oracle = self._oracle(run, subject, settings, store, notify)
+            with self.tracing.span("localize", run.id):
+                oracle = self._oracle(run, subject, settings, store, notify)
             known = Known(store.load_reports(run.id), run.usage, self._paid(run.id))
             result = repair(
                 run.bug,
@@ -243,6 +248,7 @@ class Service:
                 lambda measured: self._complete_oracle(run, subject, settings, store, measured),
                 lambda usage: _spend(own, run.id, usage),
                 partial(_shared, board, run.id, settings.jobs),
+                partial(self.tracing.span, run_id=run.id),
             )
             behaviour = sort_by_behaviour(result, subject, settings, run.seed, notify)
             own.switch.check()
@@ -252,7 +258,7 @@ class Service:
 
     def _paid(self, run_id: str) -> dict[str, Usage]:
         """What asking a model about each patch of the run has cost so far."""
-        nodes = self.store.load_tree(run_id).nodes
+        nodes = self.store.load_outline(run_id).nodes
         return {node.patch.digest: node.spent for node in nodes if node.spent != NOTHING}
 
     def _oracle(
@@ -365,6 +371,10 @@ class Service:
     def tree(self, run_id: str) -> SearchTree:
         """The whole search tree of a run."""
         return self.store.load_tree(run_id)
+
+    def outline(self, run_id: str) -> SearchTree:
+        """The search tree of a run as a drawing needs it; see `RunStore.load_outline`."""
+        return self.store.load_outline(run_id)
 
     def oracle(self, run_id: str) -> Oracle | None:
         """The measured oracle of a run that got so far."""

@@ -52,11 +52,22 @@ class AppSettings(BaseSettings):
     """Celery's broker, Redis or RabbitMQ; None: runs are executed by who asks for them. It may
     hold a password, so it is neither stored nor printed."""
 
+    artifacts: str | None = None
+    """Where the contents of artifacts lie: `s3://BUCKET/PREFIX`, or a folder that all machines
+    share; None: in the database."""
+
+    otlp_endpoint: str | None = None
+    """OTLP/HTTP collector for traces, http://127.0.0.1:4318 for example; None: there are none."""
+
     slice_s: float = Field(default=120.0, gt=0)
     """Seconds that a worker gives to one run while others wait."""
 
     help_s: float = Field(default=20.0, gt=0)
     """Seconds for which a worker helps the searcher of one run while others ask for help."""
+
+    task_limit_s: float = Field(default=6 * 3600.0, ge=1)
+    """Seconds after which a worker's process that still works on the same task is killed; another
+    one goes on with the run where it was."""
 
     lease_s: float = Field(default=15.0, ge=1)
     """Seconds after which a run whose owner fell silent may be taken over."""

@@ -2,9 +2,10 @@
 
     python benchmarks/chaos.py [--seconds 1800] [--seed N] [--workers 3] [--output FILE]
 
-Starts PostgreSQL (with fsync), Redis (append-only) behind a proxy, and `apr worker` processes, one
-of them with a clock of its own and all of them with a small disk for their copies
-(as root: a tmpfs in a mount namespace of its own). Runs of the fixture bugs are submitted all the
+Starts PostgreSQL (with fsync), Redis (append-only), and `apr worker` processes, one of them with a
+clock of its own and all of them with a small disk for their copies (as root: a tmpfs in a mount
+namespace of its own) and on a network of their own (as root: a network namespace, in which packets
+are dropped). Runs of the fixture bugs are submitted all the
 time, with nothing reused from earlier ones, while faults are drawn at random. In the end every run
 must have the status, tree, verdicts and patches of the same run executed undisturbed, its events
 must be numbered without a gap, and no process may be left over. What is said and counted comes
@@ -67,9 +68,9 @@ class Tally:
 
 def main() -> int:
     arguments = parse_arguments()
-    if os.geteuid() == 0 and MARK not in os.environ:  # a mount of ours is to be seen by nobody else
+    if os.geteuid() == 0 and MARK not in os.environ:  # mounts and links are to be seen by nobody
         os.environ[MARK] = "1"
-        os.execvp("unshare", ["unshare", "--mount", sys.executable, *sys.argv])
+        os.execvp("unshare", ["unshare", "--mount", "--net", sys.executable, *sys.argv])
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans become our children
     rng, tally = random.Random(arguments.seed), Tally()
     with tempfile.TemporaryDirectory(prefix="apr-chaos-") as name:

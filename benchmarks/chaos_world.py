@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from chaos_network import SERVERS, Network, make_network
 from pydantic import SecretStr
 
 from apr.settings import AppSettings
 from support.postgres import PostgresServer, find_programs, postgres_serving
-from support.proxy import Proxy, proxying
 from support.services import RedisServer, WorkerProcess, redis_serving
 from workers.app import make_app
 from workers.queue import CeleryQueue
@@ -43,12 +43,17 @@ class World:
     """Everything of one installation."""
 
     def __init__(
-        self, folder: Path, postgres: PostgresServer, redis: RedisServer, proxy: Proxy, disk: Path
+        self,
+        folder: Path,
+        postgres: PostgresServer,
+        redis: RedisServer,
+        network: Network | None,
+        disk: Path,
     ) -> None:
         self.folder = folder
         self.postgres = postgres
         self.redis = redis
-        self.proxy = proxy
+        self.network = network
         self.disk = disk
         self.workers: list[WorkerProcess] = []
         self.clock = folder / "clock"
@@ -57,7 +62,7 @@ class World:
         self.has_disk = disk.is_mount()
 
     def settings(self) -> AppSettings:
-        """Of whoever submits; not through the proxy, which is between workers and broker."""
+        """Of whoever submits, who is on the servers' side of the network."""
         return AppSettings(
             data_dir=self.folder / "data",
             database_url=self.postgres.url,
@@ -80,11 +85,12 @@ class World:
 
     def start_worker(self, number: int) -> WorkerProcess:
         """The first one has a clock of its own."""
+        host = SERVERS if self.network is not None else "127.0.0.1"
         environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("APR_")},
             "APR_DATA_DIR": str(self.folder / "data"),
-            "APR_DATABASE_URL": self.postgres.url,
-            "APR_BROKER_URL": f"redis://127.0.0.1:{self.proxy.port}/0",
+            "APR_DATABASE_URL": self.postgres.url.replace("127.0.0.1", host),
+            "APR_BROKER_URL": self.redis.url.replace("127.0.0.1", host),
             "APR_LEASE_S": str(LEASE_S),
             "APR_SLICE_S": "20",
             "TMPDIR": str(self.disk),
@@ -95,7 +101,9 @@ class World:
                 "APR_CHAOS_CLOCK": str(self.clock),
             }
         log = self.folder / f"worker{number}.log"
-        return WorkerProcess(environment, log, "--processes", 1, "--queues", "runs,validation")
+        options = ("--processes", 1, "--queues", "runs,validation")
+        inside = () if self.network is None else self.network.inside
+        return WorkerProcess(environment, log, *options, inside=inside)
 
     def revive(self) -> None:
         """Start again whichever worker has ended, as systemd or Docker would."""
@@ -127,11 +135,12 @@ def open_world(folder: Path, workers: int) -> Iterator[World]:
     if programs is None or shutil.which("redis-server") is None:
         raise SystemExit("PostgreSQL's and Redis's server programs are needed")
     with ExitStack() as stack:
-        postgres = stack.enter_context(postgres_serving(programs, is_durable=True))
-        redis = stack.enter_context(redis_serving())
-        proxy = stack.enter_context(proxying(redis.port))
+        network = make_network() if os.geteuid() == 0 else None
+        hosts = ("127.0.0.1",) if network is None else ("127.0.0.1", SERVERS)
+        postgres = stack.enter_context(postgres_serving(programs, is_durable=True, hosts=hosts))
+        redis = stack.enter_context(redis_serving(hosts=hosts))
         disk = stack.enter_context(_small_disk(folder / "disk"))
-        world = World(folder, postgres, redis, proxy, disk)
+        world = World(folder, postgres, redis, network, disk)
         world.workers = [world.start_worker(number) for number in range(workers)]
         try:
             for worker in world.workers:
@@ -245,11 +254,21 @@ def restart_postgres(world: World, rng: random.Random) -> bool:
     return True
 
 
-def partition(world: World, rng: random.Random) -> bool:
-    """Between workers and broker nothing arrives any more."""
-    world.proxy.cut()
-    time.sleep(rng.uniform(5, 20))
-    world.proxy.mend()
+def partition_redis(world: World, rng: random.Random) -> bool:
+    """Between workers and broker nothing arrives any more, in either direction."""
+    return _partition(world, world.redis.port, rng)
+
+
+def partition_postgres(world: World, rng: random.Random) -> bool:
+    """The same between workers and PostgreSQL."""
+    return _partition(world, world.postgres.port, rng)
+
+
+def _partition(world: World, port: int, rng: random.Random) -> bool:
+    if world.network is None:
+        return False
+    with world.network.cut(port):
+        time.sleep(rng.uniform(5, 20))
     return True
 
 
@@ -295,7 +314,8 @@ FAULTS: dict[str, Callable[[World, random.Random], bool]] = {
     "kill -9 of Redis": restart_redis,
     "kill -9 of Redis, data lost": wipe_redis,
     "PostgreSQL restart": restart_postgres,
-    "partition from the broker": partition,
+    "partition from Redis": partition_redis,
+    "partition from PostgreSQL": partition_postgres,
     "clock jump": jump_clock,
     "disk full": fill_disk,
 }

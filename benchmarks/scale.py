@@ -1,84 +1,93 @@
-"""Measure distribution: validations by 1, 2, 4, 8 processes, their overhead, and a full store.
+"""Measure distribution: what it costs a validation, what it gains, and what a full store answers.
 
-    python benchmarks/scale.py [--validations N] [--processes 1,2,4,8] [--part validation|store]
+    python benchmarks/scale.py --part overhead|throughput|constants|store [--validations N]
 
-Validation: a private PostgreSQL and Redis, one `apr worker --queues validation --processes P`, and
-a searcher that lays out N patches of a subject and only collects the verdicts. One subject waits
-(four tests that sleep 50 ms each), one computes (the same in CPU time). The same patches are judged
-in this process before and after, and the ratio is to the mean of both. On a busy machine rates say
-little about the overhead, so the time in which no test was running is told apart. From Redis's own
-statistics and the time of a searcher's saves follow the constants for arithmetic on many workers.
+A private PostgreSQL (with fsync) and Redis (append-only, synced every second), and one
+`apr worker --queues validation --processes P`. All judge the same patches of a subject whose
+four tests take no time (overhead), sleep 50 ms each (waits) or compute for 50 ms (computes).
 
-Store: 100 runs with 100 candidates each, on SQLite and PostgreSQL: p95 of the queries that lists
-and pages make, and the migration of that data down by one revision and up again.
+overhead: blocks of ten patches, in turn in this process and by one process of a worker; the
+difference of each pair, as a mean with its 95 % confidence interval; and the difference between
+the first deciles of both, which is about the blocks that nothing else on the machine disturbed.
+throughput: validations a second by 1, 2, 4, 8 processes, each between two measurements of this
+process, and the ratio to their mean.
+constants: what a validation, a helper, a worker and an owner cost Redis and PostgreSQL, as JSON
+for benchmarks/scale_model.py.
+store: 100 runs with 100 candidates each: the queries of lists and pages, and a migration.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "benchmarks")]
+
+from scale_constants import measure_constants  # noqa: E402
+from scale_store import measure_store, new_database  # noqa: E402
+from scale_world import (  # noqa: E402
+    begun_run,
+    interval,
+    judging_here,
+    judging_there,
+    make_patches,
+    make_subject,
+    timed_ms,
+    whole_cpu_s,
+)
 
 from apr.bootstrap import bootstrap  # noqa: E402
-from apr.core.bug import Bug, RunnerKind, TestCommand, TestId  # noqa: E402
-from apr.core.patch import Hunk, Patch  # noqa: E402
-from apr.core.ports import BoardItem  # noqa: E402
-from apr.core.report import Stage, TestOutcome, TestResult, ValidationReport, Verdict  # noqa: E402
-from apr.core.run import Budget, RepairRun, RunStatus, Usage  # noqa: E402
-from apr.core.tree import SearchNode  # noqa: E402
-from apr.helping import open_post  # noqa: E402
+from apr.core.patch import Patch  # noqa: E402
+from apr.core.run import RepairRun  # noqa: E402
 from apr.service import Service  # noqa: E402
-from apr.settings import AppSettings, RunSettings  # noqa: E402
-from apr.storage.engine import make_engine  # noqa: E402
-from apr.storage.migrate import ensure_schema, make_config, migrating  # noqa: E402
-from apr.storage.store import SqlRunStore  # noqa: E402
-from support.e2e import Apr  # noqa: E402
-from support.postgres import find_programs, postgres_serving  # noqa: E402
-from support.services import RedisServer, WorkerProcess, redis_serving  # noqa: E402
-from workers.app import make_app  # noqa: E402
-from workers.board import RedisBoard  # noqa: E402
-from workers.queue import CeleryQueue  # noqa: E402
+from apr.settings import AppSettings  # noqa: E402
+from support.postgres import PostgresServer, find_programs, postgres_serving  # noqa: E402
+from support.services import redis_serving  # noqa: E402
+from validation.validator import StagedValidator  # noqa: E402
 
+NOTHING = "pass"
 WAITS = "time.sleep(0.05)"
 COMPUTES = "end = time.process_time() + 0.05\n    while time.process_time() < end: pass"
-SOURCE = "def answer():\n    return 41\n"
-REPEATS = 40
-LIMIT_MS = 50.0
-START = datetime(2026, 1, 1, tzinfo=UTC)
+BLOCK = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """Validations a second, and the milliseconds of each that no test was running."""
+class Bench:
+    """An installation to measure on."""
 
-    per_s: float
-    outside_ms: float
+    folder: Path
+    settings: AppSettings
+    service: Service
+
+    def run_of(self, work: str) -> RepairRun:
+        name = f"subject{time.monotonic_ns()}"
+        return begun_run(self.service, make_subject(self.folder / name, work))
 
 
-def rate_of(reports: Sequence[ValidationReport], took_s: float, processes: int = 1) -> Rate:
-    tests_s = sum(report.duration_s for report in reports)
-    outside_ms = 1000 * (took_s * processes - tests_s) / len(reports)
-    return Rate(len(reports) / took_s, outside_ms)
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Milliseconds of a validation: by the clock, and of CPU in all processes of the bench."""
+
+    wall_ms: float
+    cpu_ms: float
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure distribution.")
-    parser.add_argument("--validations", type=int, default=60)
+    parser.add_argument("--part", choices=["overhead", "throughput", "constants", "store"])
+    parser.add_argument("--validations", type=int, default=300)
     parser.add_argument("--processes", default="1,2,4,8")
-    parser.add_argument("--part", choices=["validation", "store"])
     arguments = parser.parse_args()
     counts = [int(word) for word in arguments.processes.split(",")]
     programs = find_programs()
@@ -86,238 +95,100 @@ def main() -> int:
         raise SystemExit("PostgreSQL's server programs are needed")
     with tempfile.TemporaryDirectory(prefix="apr-scale-") as name, ExitStack() as stack:
         postgres = stack.enter_context(postgres_serving(programs, is_durable=True))
-        if arguments.part != "store":
-            redis = stack.enter_context(redis_serving())
-            measure_validation(Path(name), postgres.url, redis, counts, arguments.validations)
-        if arguments.part != "validation":
+        if arguments.part in ("store", None):
             measure_store("SQLite", f"sqlite:///{name}/store.db")
-            measure_store("PostgreSQL", _new_database(postgres.url))
+            measure_store("PostgreSQL", new_database(postgres.url))
+        if arguments.part == "store":
+            return 0
+        redis = stack.enter_context(redis_serving("everysec"))
+        bench = make_bench(Path(name), postgres, redis.url)
+        if arguments.part in ("overhead", None):
+            measure_overhead(bench, arguments.validations)
+        if arguments.part in ("throughput", None):
+            for kind, work in (("waits", WAITS), ("computes", COMPUTES)):
+                measure_throughput(bench, kind, work, counts, arguments.validations)
+        if arguments.part in ("constants", None):
+            run = bench.run_of(NOTHING)
+            found = measure_constants(
+                bench.folder, bench.settings, bench.service, run, redis, postgres
+            )
+            print(json.dumps(found, indent=2))
     return 0
 
 
-def measure_validation(
-    folder: Path, url: str, redis: RedisServer, counts: Sequence[int], validations: int
-) -> None:
-    print("| subject | here, 1/s | " + " | ".join(f"{n} proc." for n in counts), end=" |")
-    print(" ms a validation outside the tests: here twice; with 1 proc. |")
-    for kind, work in (("waits", WAITS), ("computes", COMPUTES)):
-        subject = make_subject(folder / kind, work)
-        settings = AppSettings(
-            data_dir=folder / "data", database_url=url, broker_url=SecretStr(redis.url)
+def make_bench(folder: Path, postgres: PostgresServer, broker: str) -> Bench:
+    settings = AppSettings(
+        data_dir=folder / "data", database_url=postgres.url, broker_url=SecretStr(broker)
+    )
+    return Bench(folder, settings, bootstrap(settings))
+
+
+def measure_overhead(bench: Bench, validations: int) -> None:
+    """Milliseconds of a validation here, there, and more there than here."""
+    run = bench.run_of(NOTHING)
+    here: list[Spent] = []
+    there: list[Spent] = []
+    with (
+        judging_here(bench.service, run) as validator,
+        judging_there(bench.folder, bench.settings, run, 1) as judge,
+    ):
+        for number in range(validations // BLOCK):
+            patches = make_patches(BLOCK, first=1000 + number * BLOCK)
+            arms = [
+                (here, lambda some=patches: judge_here(validator, some)),
+                (there, lambda some=patches: judge(some)),
+            ]
+            for spent, act in arms if number % 2 else reversed(arms):
+                spent.append(spend(act))
+    print("| ms a validation | here | by a worker | more | median of more | undisturbed |")
+    for what in ("wall_ms", "cpu_ms"):
+        one, two = [[getattr(s, what) for s in spent] for spent in (here, there)]
+        more = [second - first for first, second in zip(one, two, strict=True)]
+        middle = statistics.median(more)
+        print(
+            f"| {what} | {interval(one)} | {interval(two)} | {interval(more)} | {middle:.2f}"
+            f" | {tenth(one):.2f}, {tenth(two):.2f}: {tenth(two) - tenth(one):.2f} |"
         )
-        service = bootstrap(settings)
-        run = begun_run(service, subject)
-        patches = make_patches(validations)
-        before = rate_here(service, run, patches)
-        rates = [rate_there(folder, settings, run, patches, count) for count in counts]
-        after = rate_here(service, run, patches)
-        here = (before.per_s + after.per_s) / 2
-        cells = " | ".join(f"{r.per_s:.1f} ({r.per_s / here:.2f})" for r in rates)
-        first = f"{before.per_s:.1f}, {after.per_s:.1f}"
-        outside = f"{before.outside_ms:.1f}, {after.outside_ms:.1f}; {rates[0].outside_ms:.1f}"
-        print(f"| {kind} | {first} | {cells} | {outside} |", flush=True)
-    print_constants(service, run, redis, patches)
+    sys.stdout.flush()
 
 
-def make_subject(folder: Path, work: str) -> Path:
-    folder.mkdir()
-    (folder / "subject.py").write_text(SOURCE)
-    head = "import time\nfrom subject import answer\n"
-    passing = "".join(
-        f"\n\ndef test_{n}():\n    {work}\n    assert answer() > {n}\n" for n in range(3)
-    )
-    failing = f"\n\ndef test_answer():\n    {work}\n    assert answer() == 42\n"
-    (folder / "test_subject.py").write_text(head + passing + failing)
-    return folder
+def tenth(values: Sequence[float]) -> float:
+    """The first decile: what blocks take that other work on the machine leaves alone."""
+    return statistics.quantiles(values, n=10)[0]
 
 
-def make_patches(count: int) -> list[Patch]:
-    """Patches of which each keeps the failing test failing, so that all take as long."""
-    old = ("    return 41\n",)
-    return [
-        Patch((Hunk("subject.py", 2, old, (f"    return {100 + number}\n",)),))
-        for number in range(count)
-    ]
+def spend(act: Callable[[], object]) -> Spent:
+    """What a block costs, a validation."""
+    cpu_s = whole_cpu_s()
+    wall_ms = timed_ms(act)
+    return Spent(wall_ms / BLOCK, 1000 * (whole_cpu_s() - cpu_s) / BLOCK)
 
 
-def begun_run(service: Service, subject: Path) -> RepairRun:
-    """A run with its baseline measured, as helpers find it."""
-    bug = Bug(str(subject), TestCommand(RunnerKind.PYTEST, python=sys.executable))
-    run = service.submit_run(bug, RunSettings(cache=False), Budget(candidates=1), 0)
-    service.execute_run(run.id)
-    service.store.set_status(run.id, RunStatus.RUNNING)
-    return service.get_run(run.id)
-
-
-def rate_here(service: Service, run: RepairRun, patches: Sequence[Patch]) -> Rate:
-    oracle = service.oracle(run.id)
-    assert oracle is not None
-    post = open_post(run, RunSettings.model_validate(run.settings), oracle)
-    with post.stack:
-        post.validator.judge(patches[:2])
-        began = time.perf_counter()
-        reports = [post.validator.judge([patch])[0] for patch in patches]
-        return rate_of(reports, time.perf_counter() - began)
-
-
-def rate_there(
-    folder: Path, settings: AppSettings, run: RepairRun, patches: Sequence[Patch], processes: int
-) -> Rate:
-    assert settings.broker_url is not None
-    queue = CeleryQueue(make_app(settings))
-    board = RedisBoard(settings.broker_url.get_secret_value(), queue.call_helpers)
-    with working(folder, settings, processes):
-
-        def call() -> None:
-            queue.call_helpers(run.id, processes)
-
-        collect(board, run.id, [patches[0]] * processes * 4, call)  # until all are warm
-        began = time.perf_counter()
-        reports = collect(board, run.id, patches, call)
-        rate = rate_of(reports, time.perf_counter() - began, processes)
-    board.close()
-    return rate
-
-
-def collect(
-    board: RedisBoard, run_id: str, patches: Sequence[Patch], call: Callable[[], None]
-) -> Sequence[ValidationReport]:
-    """All reports; `call` is for helpers, in case the calls before were for an earlier run."""
-    board.lay_out(run_id, [BoardItem("b", n, patch, {}) for n, patch in enumerate(patches)])
-    reports: dict[int, ValidationReport] = {}
-    while len(reports) < len(patches):
-        results = board.results(run_id, 1.0)
-        if not results:
-            call()
-        for result in results:
-            assert result.report.verdict is Verdict.STILL_FAILS, result.report
-            reports[result.index] = result.report
-    return list(reports.values())
-
-
-@contextmanager
-def working(folder: Path, settings: AppSettings, processes: int) -> Iterator[None]:
-    assert settings.broker_url is not None
-    environment = Apr(folder).environment | {
-        "APR_DATABASE_URL": str(settings.database_url),
-        "APR_BROKER_URL": settings.broker_url.get_secret_value(),
-    }
-    log = folder / f"worker-{processes}-{time.monotonic_ns()}.log"
-    worker = WorkerProcess(environment, log, "--queues", "validation", "--processes", processes)
-    try:
-        worker.wait_ready()
-        yield
-    finally:
-        worker.stop()
-
-
-def print_constants(
-    service: Service, run: RepairRun, redis: RedisServer, patches: Sequence[Patch]
+def measure_throughput(
+    bench: Bench, kind: str, work: str, counts: Sequence[int], validations: int
 ) -> None:
-    """What one validation costs the broker, and one batch of eight the database."""
-    assert isinstance(service.store, SqlRunStore)
-    with redis.client() as client:
-        client.config_resetstat()
-        board = RedisBoard(redis.url, lambda run_id, count: None)
-        report = ValidationReport(Verdict.STILL_FAILS, Stage.TRIGGER, results=RESULTS)
-        began = time.perf_counter()
-        for _ in range(100):
-            board.lay_out("r", [BoardItem("b", n, p, {}) for n, p in enumerate(patches[:8])])
-            for _ in range(8):
-                item = board.take("r", 1, 1.0)[0]
-                board.hand_in("r", _result(item, report))
-                board.results("r")
-        trip_ms = 1000 * (time.perf_counter() - began) / 800
-        used_us = sum(float(row["usec"]) for row in client.info("commandstats").values()) / 800
-        board.close()
-    nodes = [SearchNode(0, None, Patch())]
-    nodes += [SearchNode(n, 0, patch, report=report) for n, patch in enumerate(patches[:8], 1)]
-    saves = [_timed_ms(lambda: _save_batch(service.store, run.id, nodes)) for _ in range(REPEATS)]
-    print(
-        f"\nRedis: {used_us:.0f} us of its own time, {trip_ms:.2f} ms in all for each validation;"
-        f"\nPostgreSQL with fsync: {statistics.median(saves):.1f} ms (p95 {_p95(saves):.1f}) for"
-        " a batch of 8: nodes, reports, usage and an event",
-        flush=True,
-    )
+    """Rates of 1, 2, 4, 8 processes beside this process's own before and after."""
+    run, patches = bench.run_of(work), make_patches(validations)
+    for count in counts:
+        with judging_here(bench.service, run) as validator:
+            sample = patches[: max(BLOCK, validations // 4)]
+            before = len(sample) / judge_here(validator, sample)
+            with judging_there(bench.folder, bench.settings, run, count) as judge:
+                there = validations / judge(patches)
+            after = len(sample) / judge_here(validator, sample)
+        ratio = there / statistics.fmean([before, after])
+        print(
+            f"| {kind} | {count} | {there:.1f} | {before:.1f}, {after:.1f} | {ratio:.2f} |",
+            flush=True,
+        )
 
 
-def _result(item: BoardItem, report: ValidationReport):
-    from apr.core.ports import BoardResult
-
-    return BoardResult(item.batch, item.index, report)
-
-
-def _save_batch(store: SqlRunStore, run_id: str, nodes: Sequence[SearchNode]) -> None:
-    store.save_nodes(run_id, nodes)
-    store.save_usage(run_id, Usage(candidates=8))
-    store.append_event(run_id, "search", {"candidates": 8})
-
-
-RESULTS = tuple(TestResult(TestId(f"t.py::test_{n}"), TestOutcome.PASSED, 0.01) for n in range(10))
-REPORT = ValidationReport(Verdict.REGRESSES, Stage.FULL, 1, 1, 1, 10, 10, results=RESULTS)
-
-
-def measure_store(name: str, url: str) -> None:
-    engine = make_engine(url)
-    ensure_schema(engine)
-    store = SqlRunStore(engine)
-    nodes = [SearchNode(0, None, Patch())]
-    for n in range(1, 101):
-        patch = Patch((Hunk("pkg/module.py", n, ("old line\n",), ("new line\n",)),))
-        nodes.append(SearchNode(n, (n - 1) // 3, patch, origin="template", report=REPORT))
-    for number in range(100):
-        bug = Bug(f"/subject{number % 10}", TestCommand(RunnerKind.PYTEST))
-        at = START + timedelta(seconds=number)
-        run = RepairRun(f"run{number:03}", bug, {}, 1, RunStatus.QUEUED, Budget(), Usage(), at)
-        store.create_run(run)
-        store.save_nodes(run.id, nodes)
-        store.submit(run.id, number % 10)
-    queries: dict[str, Callable[[], object]] = {
-        "list 100": lambda: store.list_runs(limit=100),
-        "filter by status": lambda: store.list_runs(limit=50, status=RunStatus.QUEUED),
-        "get": lambda: store.get_run("run057"),
-        "tree": lambda: store.load_tree("run050"),
-        "reports": lambda: store.load_reports("run050"),
-        "waiting": store.waiting,
-        "reclaim": store.reclaim,
-        "totals": store.totals,
-    }
-    for what, query in queries.items():
-        times = [_timed_ms(query) for _ in range(REPEATS)]
-        mark = "" if _p95(times) <= LIMIT_MS else " (too slow)"
-        print(f"| {name} | {what} | {statistics.median(times):.1f} | {_p95(times):.1f}{mark} |")
-    for what, act in (("down", "downgrade"), ("up", "upgrade")):
-        took = _timed_ms(partial(_migrate, engine, act))
-        print(f"| {name} | migration {what}, 10,000 candidates | {took:.0f} | |", flush=True)
-    assert len(store.load_tree("run099").nodes) == 101
-    engine.dispose()
-
-
-def _migrate(engine, act: str) -> None:
-    from alembic import command
-
-    with migrating(engine) as connection:
-        config = make_config()
-        config.attributes["connection"] = connection
-        getattr(command, act)(config, "-1" if act == "downgrade" else "head")
-
-
-def _timed_ms(action: Callable[[], object]) -> float:
+def judge_here(validator: StagedValidator, patches: Sequence[Patch]) -> float:
+    """Seconds for judging one after the other, as a helper does."""
     began = time.perf_counter()
-    action()
-    return 1000 * (time.perf_counter() - began)
-
-
-def _p95(times: Sequence[float]) -> float:
-    return sorted(times)[int(0.95 * (len(times) - 1))]
-
-
-def _new_database(url: str) -> str:
-    engine = make_engine(url)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("CREATE DATABASE store")
-    engine.dispose()
-    return url.removesuffix("/postgres") + "/store"
+    for patch in patches:
+        validator.judge([patch])
+    return time.perf_counter() - began
 
 
 if __name__ == "__main__":

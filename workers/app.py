@@ -35,6 +35,7 @@ def make_app(settings: AppSettings) -> Celery:
         task_ignore_result=True,
         task_queue_max_priority=URGENCIES - 1,
         task_reject_on_worker_lost=True,
+        task_time_limit=settings.task_limit_s,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_enable_remote_control=True,
         worker_hijack_root_logger=False,

@@ -82,13 +82,19 @@ class RedisBoard:
             present: Any = self._redis.zcount(_helpers(run_id), now[0] - PRESENT_S, "+inf")
         return int(present)
 
-    def hand_in(self, run_id: str, result: BoardResult) -> None:
+    def hand_in(self, run_id: str, result: BoardResult, more: int = 0) -> Sequence[BoardItem]:
         """See `ValidationBoard.hand_in`."""
-        _, done = _keys(run_id)
-        with _explained(), self._redis.pipeline() as pipeline:
+        todo, done = _keys(run_id)
+        with _explained(), self._redis.pipeline(transaction=False) as pipeline:
             pipeline.rpush(done, encode_result(result))
             pipeline.expire(done, FORGOTTEN_AFTER_S)
-            pipeline.execute()
+            if more:
+                pipeline.lpop(todo, more)
+            answers = pipeline.execute()
+        if not more:
+            return ()
+        self._attend(run_id)
+        return [decode_item(text) for text in answers[-1] or ()]
 
     def results(self, run_id: str, wait_s: float = 0.0) -> Sequence[BoardResult]:
         """See `ValidationBoard.results`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 
 from celery import Celery
 
@@ -18,6 +18,7 @@ from apr.settings import AppSettings
 from workers.app import VALIDATION, is_redis
 from workers.board import RedisBoard
 from workers.drain import Draining, Turn
+from workers.limits import SharedWindow
 from workers.logs import about_run
 from workers.queue import EXECUTE_RUN, HELP_VALIDATE, CeleryQueue
 
@@ -35,15 +36,22 @@ class Executor:
     @cached_property
     def service(self) -> Service:
         """Opened by the first task, so after the fork."""
-        return bootstrap(self._settings, is_patient=True)
+        url = self._redis_url
+        open_window = None if url is None else partial(SharedWindow, url)
+        return bootstrap(self._settings, is_patient=True, open_window=open_window)
+
+    @property
+    def _redis_url(self) -> str | None:
+        """None on a broker that is no Redis."""
+        url = self._settings.broker_url
+        secret = None if url is None else url.get_secret_value()
+        return secret if secret is not None and is_redis(secret) else None
 
     @cached_property
     def board(self) -> RedisBoard | None:
         """Where searchers and helpers meet; None on a broker that is no Redis."""
-        url = self._settings.broker_url
-        if url is None or not is_redis(url.get_secret_value()):
-            return None
-        return RedisBoard(url.get_secret_value(), self._call_helpers)
+        url = self._redis_url
+        return None if url is None else RedisBoard(url, self._call_helpers)
 
     def _call_helpers(self, run_id: str, count: int = 1) -> None:
         with suppress(QueueUnavailableError):
@@ -53,20 +61,22 @@ class Executor:
     def helper(self) -> Helper:
         """Keeps validators warm from task to task."""
         assert self.board is not None
-        return Helper(self.service.store, self.board)
+        return Helper(self.service.store, self.board, self.service.tracing)
 
     def help_validate(self, run_id: str) -> None:
         """Judge patches for the searcher of a run, for a while."""
         if self.board is None:
             return
-        until = time.monotonic() + self._settings.help_s
+        began = time.monotonic()
+        most_s = max(self._settings.help_s, self._settings.task_limit_s / 2)
 
         def hand_back() -> str | None:
+            helped_s = time.monotonic() - began
             if self._draining:
                 return "its worker is stopping"
-            if time.monotonic() >= until and self._queue.depth(VALIDATION):
+            if helped_s >= self._settings.help_s and self._queue.depth(VALIDATION):
                 return "others need help too"
-            return None
+            return "its time is up" if helped_s >= most_s else None
 
         with about_run(run_id):
             try:
@@ -78,9 +88,11 @@ class Executor:
                 log.warning("cannot help: %s", error)
 
     def close(self) -> None:
-        """End what is kept warm."""
+        """End what is kept warm, and send what is left of traces."""
         if "helper" in self.__dict__:
             self.helper.__exit__()
+        if "service" in self.__dict__:
+            self.service.tracing.close()
 
     def execute_run(self, run_id: str) -> None:
         """Execute a run, unless it is no longer in the queue's care.

@@ -109,7 +109,7 @@ def _finish(
     report(service, run, form, output, quiet=quiet)
     if apply and run.patches:
         best = run.patches[0]
-        patch = service.tree(run.id).nodes[best.node_id].patch
+        patch = service.outline(run.id).nodes[best.node_id].patch
         written = apply_patch(Path(run.bug.subject), patch, best.diff)
         if not quiet:
             names = ", ".join(one_line(path) for path in written)

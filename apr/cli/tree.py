@@ -66,7 +66,7 @@ def tree(
     check_output(output)
     service = open_service()
     found = service.get_run(find_run_id(service, run))
-    searched = service.tree(found.id)
+    searched = service.outline(found.id)
     winner = find_winner(found, searched)
     folding = Folding(depth, children, nodes)
     if form is TreeFormat.JSON:

@@ -253,7 +253,8 @@ class SubmissionStore(Protocol):
     def reclaim(self) -> Sequence[Submission]:
         """Make those runs QUEUED whose owner let the lease run out, and return them.
 
-        Of several callers at once, one is told of each.
+        Of several callers at once, one is told of each. A run that is lost again and again, and
+        gets no further meanwhile, is FAILED instead: it would take down one worker after the other.
         """
         ...
 
@@ -277,6 +278,10 @@ class RunStore(OutcomeStore, OracleStore, SubmissionStore, Protocol):
 
     def get_run(self, run_id: str) -> RepairRun:
         """Raises BadInputError when no run, or more than one, has an id starting so."""
+        ...
+
+    def status(self, run_id: str) -> RunStatus:
+        """Of one run, by its whole id; whoever takes part in a run asks for it twice a second."""
         ...
 
     def list_runs(
@@ -312,6 +317,13 @@ class RunStore(OutcomeStore, OracleStore, SubmissionStore, Protocol):
         ...
 
     def load_tree(self, run_id: str) -> SearchTree: ...
+
+    def load_outline(self, run_id: str) -> SearchTree:
+        """The tree as a drawing needs it, and much sooner.
+
+        Its reports lack what each test did, the message, the sandbox, and which tests are flaky.
+        """
+        ...
 
     def load_reports(self, run_id: str) -> Mapping[str, ValidationReport]:
         """Every verdict of the run so far, by patch digest."""
@@ -370,7 +382,9 @@ class ValidationBoard(Protocol):
         """At most `count` items, which nobody else gets; wait for the first one if need be."""
         ...
 
-    def hand_in(self, run_id: str, result: BoardResult) -> None: ...
+    def hand_in(self, run_id: str, result: BoardResult, more: int = 0) -> Sequence[BoardItem]:
+        """Hand in a result and take at most `more` items, on one way."""
+        ...
 
     def results(self, run_id: str, wait_s: float = 0.0) -> Sequence[BoardResult]:
         """The results handed in since the last call; wait for one if need be."""

@@ -12,6 +12,7 @@ from typing import Any, Self
 from apr.core.errors import AprError, BudgetExhaustedError
 from apr.core.model import Arrived, ModelReply, ModelRequest, Purse
 from apr.llm.endpoint import Endpoint
+from apr.llm.limits import OpenWindow, open_local
 from apr.llm.session import Session
 
 
@@ -21,15 +22,23 @@ class OpenAIClient:
     Every attempt is reserved in `purse` before it is sent, with the most that it can cost, and
     settled with what it did cost. An attempt whose reply got lost, or came without a count of its
     tokens, counts with all that was reserved, since the server may have charged for it. `seed`
-    decides the jitter of retries. `uncounted` is the number of replies without a count.
-    `is_priced` says that the money in `purse` is known, though it may be none.
+    decides the jitter of retries. `open_window` may share the endpoint's rate limits with other
+    processes. `uncounted` is the number of replies without a count. `is_priced` says that the
+    money in `purse` is known, though it may be none.
     """
 
-    def __init__(self, endpoint: Endpoint, purse: Purse, seed: int = 0) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        purse: Purse,
+        seed: int = 0,
+        open_window: OpenWindow = open_local,
+    ) -> None:
         self.name = endpoint.model
         self.is_priced = endpoint.price is not None
         self.uncounted = 0
         self._endpoint = endpoint
+        self._open_window = open_window
         self._purse = purse
         self._rng = random.Random(seed)
         self._key = endpoint.api_key()
@@ -77,7 +86,9 @@ class OpenAIClient:
         self, requests: Sequence[ModelRequest], arrived: Arrived | None
     ) -> list[ModelReply]:
         if self._session is None:
-            self._session = Session(self._endpoint, self._key, self._purse, self._rng)
+            self._session = Session(
+                self._endpoint, self._key, self._purse, self._rng, self._open_window
+            )
         tasks = [
             self._start(self._ask(self._session, position, request, arrived))
             for position, request in enumerate(requests)

@@ -49,6 +49,11 @@ class Endpoint:
             raise BadInputError("--api-key-env takes the name of a variable, never a key itself")
 
     @property
+    def account(self) -> str:
+        """What its limits are for: a model at an address, for whoever has the key."""
+        return f"{self.base_url or 'vendor'} {self.model} {self.api_key_env}"
+
+    @property
     def deadline_s(self) -> float:
         """Seconds within which one attempt has to come to its end."""
         return self.timeout_s * TRICKLE

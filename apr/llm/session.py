@@ -21,7 +21,7 @@ from apr.llm.faults import (
     explain,
     refused_parameter,
 )
-from apr.llm.limits import Throttle
+from apr.llm.limits import OpenWindow, Throttle, open_local
 from apr.llm.prices import FREE
 from apr.llm.reading import estimate_usage, is_undercounted, read_answers, read_usage
 from apr.llm.stream import assemble
@@ -38,7 +38,14 @@ class Session:
     depend on which of its questions happens to be the shortest.
     """
 
-    def __init__(self, endpoint: Endpoint, key: str, purse: Purse, rng: random.Random) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        key: str,
+        purse: Purse,
+        rng: random.Random,
+        open_window: OpenWindow = open_local,
+    ) -> None:
         self._endpoint = endpoint
         self._key = key
         self._price = endpoint.price or FREE
@@ -48,7 +55,11 @@ class Session:
         self._expected = expected_errors()
         self._dialect = Dialect()
         self._throttle = Throttle(
-            endpoint.concurrency, endpoint.requests_per_minute, endpoint.tokens_per_minute
+            endpoint.concurrency,
+            endpoint.requests_per_minute,
+            endpoint.tokens_per_minute,
+            name=endpoint.account,
+            open_window=open_window,
         )
         self._in_flight = 0
         self._settled = asyncio.Condition()
@@ -57,6 +68,7 @@ class Session:
 
     async def close(self) -> None:
         """End the connections."""
+        await self._throttle.close()
         await self._sdk.close()
 
     async def ask(self, request: ModelRequest) -> ModelReply:
@@ -99,7 +111,7 @@ class Session:
             try:
                 async with self._throttle.turn(bound.tokens) as turn:
                     reply = await self._attempt(request, bound)
-                    turn.correct(reply.usage.total)
+                    await turn.correct(reply.usage.total)
                     return reply
             except FailedAttemptError as failure:
                 wait_s = self._wait_s(failure, attempt)

@@ -24,6 +24,7 @@ from apr.core.ports import (
 )
 from apr.core.report import ValidationReport
 from apr.core.run import Usage
+from apr.core.tracing import Span, no_span
 from apr.core.tree import ROOT, SearchNode, SearchTree
 from apr.search.budget import BudgetMeter
 from apr.search.costs import charge
@@ -93,6 +94,7 @@ def search(
     paid: Mapping[str, Usage] = _NOTHING_PAID,
     observer: SearchObserver | None = None,
     program_of: Callable[[Patch], str] = text_of,
+    span: Span = no_span,
 ) -> SearchResult:
     """Search for plausible patches until one of the reasons to stop applies.
 
@@ -121,6 +123,7 @@ def search(
         paid,
         observer,
         program_of,
+        span,
         tree,
         frontier,
     )
@@ -139,6 +142,7 @@ class _Search:
     paid: Mapping[str, Usage]
     observer: SearchObserver | None
     program_of: Callable[[Patch], str]
+    span: Span
     tree: SearchTree
     frontier: Frontier
     seen: set[str] = field(default_factory=set)  # programs
@@ -249,7 +253,8 @@ class _Search:
             for wanted, spare in zip(wants, kept, strict=True)
         ]
         asked = list(zip(parents, asks, strict=True))
-        answers = propose_all(self.generator, self.context, asked)
+        with self.span("generate"):
+            answers = propose_all(self.generator, self.context, asked)
         return [
             (*spare, *answer[:ask]) for spare, answer, ask in zip(kept, answers, asks, strict=True)
         ]
@@ -298,7 +303,8 @@ class _Search:
         unknown = {digest: fresh[digest].patch for digest in fresh if digest not in reports}
         with self.budget.holding(Usage(candidates=len(fresh), validations=len(unknown))):
             if unknown:
-                answers = self.validator.validate(tuple(unknown.values()))
+                with self.span("validate"):
+                    answers = self.validator.validate(tuple(unknown.values()))
                 reports.update(zip(unknown, answers, strict=True))
         self.validator.learn([reports[digest] for digest in fresh])
         cached = sum(reports[digest].from_cache for digest in unknown)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, delete, func, select, update
 from apr.core.report import ValidationReport
 from apr.storage import codec
 from apr.storage.engine import reading, writing
-from apr.storage.tables import OracleRow, OutcomeRow, ReplyRow
+from apr.storage.tables import BlobRow, OracleRow, OutcomeRow, ReplyRow
 from apr.storage.upsert import insert, upsert
 
 Table = type[OutcomeRow] | type[OracleRow] | type[ReplyRow]
@@ -43,6 +43,15 @@ def load_and_touch(
         with writing(engine) as connection:
             touch(connection, table, list(found), now)
     return found
+
+
+def known_digests(connection: Connection, digests: Sequence[str]) -> set[str]:
+    """Those of the digests that artifacts have."""
+    known: set[str] = set()
+    for some in _chunks(digests):
+        query = select(BlobRow.sha256).where(BlobRow.sha256.in_(some))
+        known.update(connection.execute(query).scalars())
+    return known
 
 
 def touch(connection: Connection, table: Table, keys: Sequence[str], now: datetime) -> None:

@@ -46,6 +46,14 @@ class _Record:
     lease: _Lease | None = None
     submitted_at: datetime | None = None
     priority: int = 0
+    losses: int = 0
+    furthest: int = 0
+
+    def lose(self) -> None:
+        """Count that the run was lost; from the beginning if it had got further."""
+        progress = self.run.usage.candidates + self.run.usage.calls
+        self.losses = 1 if progress > self.furthest else self.losses + 1
+        self.furthest = max(progress, self.furthest)
 
 
 class InMemoryRunStore:
@@ -82,6 +90,11 @@ class InMemoryRunStore:
         with self._lock:
             starting = (known for known in self._records if known.startswith(run_id))
             return _detached(self._records[rules.pick_run_id(run_id, starting)].run)
+
+    def status(self, run_id: str) -> RunStatus:
+        """See `RunStore.status`."""
+        with self._lock:
+            return self._record(run_id).run.status
 
     def list_runs(
         self, *, limit: int = 50, offset: int = 0, status: RunStatus | None = None
@@ -144,7 +157,7 @@ class InMemoryRunStore:
         with self._lock:
             self.set_status(run_id, RunStatus.QUEUED)
             record = self._record(run_id)
-            record.submitted_at, record.priority = self._clock(), priority
+            record.submitted_at, record.priority, record.losses = self._clock(), priority, 0
 
     def withdraw(self, run_id: str) -> None:
         """See `SubmissionStore.withdraw`."""
@@ -162,7 +175,12 @@ class InMemoryRunStore:
         with self._lock:
             found = self._submitted(RunStatus.RUNNING)
             for submission in found:
+                self._records[submission.run_id].lose()
                 self.set_status(submission.run_id, RunStatus.QUEUED, "its worker was lost")
+            lost = {s for s in found if self._records[s.run_id].losses >= rules.MAX_LOSSES}
+            for submission in lost:
+                self.set_status(submission.run_id, RunStatus.FAILED, rules.HOPELESS)
+            found = [submission for submission in found if submission not in lost]
             return sorted(found, key=lambda submission: (-submission.priority, submission.run_id))
 
     def waiting(self) -> Sequence[Submission]:
@@ -211,6 +229,14 @@ class InMemoryRunStore:
             record = self._record(run_id)
             nodes = [_with_report(record.nodes[i], record.reports) for i in sorted(record.nodes)]
         return build_tree(run_id, nodes)
+
+    def load_outline(self, run_id: str) -> SearchTree:
+        """See `RunStore.load_outline`."""
+        tree = self.load_tree(run_id)
+        for node in tree.nodes:
+            if node.report is not None:
+                node.report = replace(node.report, message="", results=(), sandbox="", flaky=())
+        return tree
 
     def load_reports(self, run_id: str) -> Mapping[str, ValidationReport]:
         with self._lock:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row
 
 from apr.core.patch import Patch
-from apr.core.report import CorrectnessLabel, ValidationReport
+from apr.core.report import CorrectnessLabel, Stage, ValidationReport, Verdict
 from apr.core.run import RankedPatch, RepairRun, RunEvent, RunStatus, Usage
 from apr.core.tree import NOTHING, SearchNode, SearchTree
 from apr.storage import codec
 from apr.storage.linking import build_tree
 
 Values = dict[str, Any]
+
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}
+_STAGES = {stage.value: stage for stage in Stage}
 
 
 def subject_values(run: RepairRun) -> Values:
@@ -114,7 +117,11 @@ def report_values(run_id: str, digest: str, report: ValidationReport) -> Values:
         "verdict": report.verdict.value,
         "stage": report.stage.value,
         "triggers_passed": report.triggers_passed,
+        "triggers_total": report.triggers_total,
         "regressions_failed": report.regressions_failed,
+        "regressions_run": report.regressions_run,
+        "regressions_total": report.regressions_total,
+        "confirmations": report.confirmations,
         "progress": report.progress,
         "duration_s": report.duration_s,
         "document": codec.encode_report(report),
@@ -142,12 +149,18 @@ def node_values(run_id: str, digest: str, node: SearchNode) -> Values:
     }
 
 
-def tree_from(run_id: str, rows: Iterable[Row[Any]]) -> SearchTree:
+def tree_from(run_id: str, rows: Sequence[Row[Any]]) -> SearchTree:
     """The tree of node rows in id order, each with its patch and report documents."""
-    return build_tree(run_id, (_node_from(row) for row in rows))
+    reports = (_node_report(row.document, row.report_from_cache) for row in rows)
+    return build_tree(run_id, map(_node_from, rows, reports))
 
 
-def _node_from(row: Row[Any]) -> SearchNode:
+def outline_from(run_id: str, rows: Sequence[Row[Any]]) -> SearchTree:
+    """The same of rows that hold the columns of reports instead of their documents."""
+    return build_tree(run_id, map(_node_from, rows, map(_outlined_report, rows)))
+
+
+def _node_from(row: Row[Any], report: ValidationReport | None) -> SearchNode:
     return SearchNode(
         id=row.node_id,
         parent=row.parent_id,
@@ -159,7 +172,7 @@ def _node_from(row: Row[Any]) -> SearchNode:
         total_value=row.total_value,
         reward=row.reward,
         exhausted=row.exhausted,
-        report=_node_report(row.document, row.report_from_cache),
+        report=report,
         spent=_node_spent(row),
     )
 
@@ -177,6 +190,24 @@ def _node_report(
         return None
     report = codec.decode_report(document)
     return report if report.from_cache == from_cache else replace(report, from_cache=from_cache)
+
+
+def _outlined_report(row: Row[Any]) -> ValidationReport | None:
+    if row.verdict is None or row.report_from_cache is None:
+        return None
+    return ValidationReport(
+        verdict=_VERDICTS[row.verdict],
+        stage=_STAGES[row.stage],
+        triggers_passed=row.triggers_passed,
+        triggers_total=row.triggers_total,
+        regressions_failed=row.regressions_failed,
+        regressions_run=row.regressions_run,
+        regressions_total=row.regressions_total,
+        progress=row.progress,
+        duration_s=row.duration_s,
+        from_cache=row.report_from_cache,
+        confirmations=row.confirmations,
+    )
 
 
 def event_from(row: Row[Any]) -> RunEvent:

@@ -11,6 +11,9 @@ from apr.core.run import RepairRun
 Clock = Callable[[], datetime]
 
 RUN_ID_LENGTH = 64
+MAX_LOSSES = 10
+"""In a row, without any progress, after which a run takes no further worker down with it."""
+HOPELESS = f"its worker was lost {MAX_LOSSES} times and it got no further"
 _SEED_LIMIT = 2**63
 
 

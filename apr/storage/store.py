@@ -9,9 +9,10 @@ from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, delete, func, or_, select, update
+from sqlalchemy import Connection, Engine, Row, Select, case, delete, func, or_, select, update
 from sqlalchemy import insert as plain_insert
 
+from apr.core.errors import StoreError
 from apr.core.oracle import Oracle
 from apr.core.report import ValidationReport
 from apr.core.run import (
@@ -26,6 +27,7 @@ from apr.core.run import (
 )
 from apr.core.tree import SearchNode, SearchTree
 from apr.storage import codec, kept, rows, rules
+from apr.storage.blobs import BlobStore
 from apr.storage.engine import reading, writing
 from apr.storage.oracle import completed, decode_oracle, encode_oracle
 from apr.storage.tables import (
@@ -50,6 +52,8 @@ _NODE_UPDATES = (
 )
 _REPORT_KEY = ("run_id", "patch_digest")
 OUTCOMES_PER_CHECK = 500
+SWEPT_AFTER = timedelta(days=1)
+"""How old contents must be that no run names: whoever puts some is about to name them."""
 
 
 class SqlRunStore:
@@ -67,9 +71,14 @@ class SqlRunStore:
         *,
         outcome_bytes: int = kept.MAX_BYTES,
         oracle_bytes: int = kept.MAX_BYTES,
+        blobs: BlobStore | None = None,
     ) -> None:
-        """`outcome_bytes` and `oracle_bytes` bound what is kept for later runs."""
+        """`outcome_bytes` and `oracle_bytes` bound what is kept for later runs.
+
+        `blobs`: where the contents of artifacts lie; None: in the database.
+        """
         self._engine = engine
+        self._blobs = blobs
         self._clock = clock or rules.utc_now
         self._asks_server = clock is None and engine.dialect.name == "postgresql"
         self._owner: str | None = None
@@ -101,6 +110,17 @@ class SqlRunStore:
             starting = connection.execute(_ids_starting_with(run_id)).scalars()
             exact = rules.pick_run_id(run_id, starting)
             return load_runs(connection, _RUNS.where(RepairRunRow.id == exact))[0]
+
+    def status(self, run_id: str) -> RunStatus:
+        """See `RunStore.status`."""
+        query = select(RepairRunRow.status).where(RepairRunRow.id == run_id)
+        if not rules.is_run_id(run_id):
+            raise rules.no_run(run_id)
+        with reading(self._engine) as connection:
+            found = connection.execute(query).scalar()
+        if found is None:
+            raise rules.no_run(run_id)
+        return RunStatus(found)
 
     def list_runs(
         self, *, limit: int = 50, offset: int = 0, status: RunStatus | None = None
@@ -184,7 +204,8 @@ class SqlRunStore:
     def submit(self, run_id: str, priority: int = 0) -> None:
         """See `SubmissionStore.submit`."""
         values = self._status_values(RunStatus.QUEUED, "")
-        self._update_run(run_id, values | {"submitted_at": self._clock(), "priority": priority})
+        values |= {"submitted_at": self._clock(), "priority": priority, "losses": 0}
+        self._update_run(run_id, values)
 
     def withdraw(self, run_id: str) -> None:
         """See `SubmissionStore.withdraw`."""
@@ -205,10 +226,16 @@ class SqlRunStore:
                 update(RepairRunRow)
                 .where(_SUBMITTED, RepairRunRow.status == RunStatus.RUNNING.value)
                 .where(RepairRunRow.id.not_in(_leased(self._lease_time(connection))))
-                .values(self._status_values(RunStatus.QUEUED, "its worker was lost"))
-                .returning(RepairRunRow.id, RepairRunRow.priority)
+                .values(self._status_values(RunStatus.QUEUED, "its worker was lost") | _LOST)
+                .returning(RepairRunRow.id, RepairRunRow.priority, RepairRunRow.losses)
             )
-            return _by_urgency(connection.execute(statement))
+            found = connection.execute(statement).all()
+            hopeless = [row.id for row in found if row.losses >= rules.MAX_LOSSES]
+            failed = self._status_values(RunStatus.FAILED, rules.HOPELESS)
+            if hopeless:
+                which = RepairRunRow.id.in_(hopeless)
+                connection.execute(update(RepairRunRow).where(which).values(failed))
+            return _by_urgency(row for row in found if row.id not in hopeless)
 
     def waiting(self) -> Sequence[Submission]:
         """See `SubmissionStore.waiting`; a run whose owner is about to begin does not wait."""
@@ -269,9 +296,18 @@ class SqlRunStore:
             upsert(connection, NodeRow, node_values, _NODE_UPDATES)
 
     def load_tree(self, run_id: str) -> SearchTree:
+        return rows.tree_from(run_id, self._nodes(run_id, (ReportRow.document,)))
+
+    def load_outline(self, run_id: str) -> SearchTree:
+        """See `RunStore.load_outline`."""
+        return rows.outline_from(run_id, self._nodes(run_id, _REPORT_COLUMNS))
+
+    def _nodes(self, run_id: str, of_reports: Sequence[Any]) -> Sequence[Row[Any]]:
         with reading(self._engine) as connection:
-            _require_run(connection, run_id)
-            return rows.tree_from(run_id, connection.execute(_nodes_of(run_id)))
+            found = connection.execute(_nodes_of(run_id, of_reports)).all()
+            if not found:
+                _require_run(connection, run_id)
+            return found
 
     def load_reports(self, run_id: str) -> Mapping[str, ValidationReport]:
         query = (
@@ -287,7 +323,12 @@ class SqlRunStore:
     def save_artifact(self, run_id: str, name: str, content: bytes) -> None:
         """Replaces an artifact of that name; equal contents are stored once."""
         digest = hashlib.sha256(content).hexdigest()
-        blob = {"sha256": digest, "size": len(content), "compressed": zlib.compress(content)}
+        compressed = zlib.compress(content)
+        if self._blobs is not None:  # before the row, which thus never names what is not there
+            self._blobs.put(digest, compressed)
+        kept_here = compressed if self._blobs is None else None
+        blob = {"sha256": digest, "size": len(content), "compressed": kept_here}
+        updates = () if kept_here is None else ("compressed",)  # it may have lain elsewhere
         artifact = {
             "run_id": run_id,
             "name": name,
@@ -297,19 +338,35 @@ class SqlRunStore:
         with writing(self._engine) as connection:
             _require_run(connection, run_id)
             self._require_mine(connection, run_id)
-            upsert(connection, BlobRow, [blob])
+            upsert(connection, BlobRow, [blob], updates)
             upsert(connection, ArtifactRow, [artifact], ("sha256", "created_at"))
 
     def load_artifact(self, run_id: str, name: str) -> bytes | None:
         query = (
-            select(BlobRow.compressed)
+            select(BlobRow.sha256, BlobRow.compressed)
             .join(ArtifactRow, ArtifactRow.sha256 == BlobRow.sha256)
             .where(ArtifactRow.run_id == run_id, ArtifactRow.name == name)
         )
         with reading(self._engine) as connection:
             _require_run(connection, run_id)
-            compressed = connection.execute(query).scalar()
-            return None if compressed is None else zlib.decompress(compressed)
+            found = connection.execute(query).first()
+        if found is None:
+            return None
+        if found.compressed is not None:
+            return zlib.decompress(found.compressed)
+        return self._load_blob(found.sha256, f"{name} of run {run_id}")
+
+    def _load_blob(self, digest: str, what: str) -> bytes:
+        """Raises StoreError when the content is not where it was put, or another one."""
+        if self._blobs is None:
+            raise StoreError(f"{what} is not in the database: set APR_ARTIFACTS to where it lies")
+        data = self._blobs.get(digest)
+        if data is None:
+            raise StoreError(f"{what} is no longer among the artifacts")
+        content = _decompressed(data)
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise StoreError(f"{what} was changed among the artifacts")
+        return content
 
     def load_outcomes(self, keys: Sequence[str]) -> Mapping[str, ValidationReport]:
         """The verdicts that are known; they count as used now."""
@@ -392,7 +449,13 @@ class SqlRunStore:
                 connection.execute(delete(BlobRow).where(unused))
                 known = select(RepairRunRow.subject_id)
                 connection.execute(delete(SubjectRow).where(SubjectRow.id.not_in(known)))
+        if self._blobs is not None and not only_count:
+            self._blobs.sweep(self._known_blobs, self._clock() - SWEPT_AFTER)
         return Garbage(len(ids), int(count), int(size))
+
+    def _known_blobs(self, digests: Sequence[str]) -> Collection[str]:
+        with reading(self._engine) as connection:
+            return kept.known_digests(connection, digests)
 
     def unpublished_events(self, limit: int = 100) -> Sequence[tuple[str, RunEvent]]:
         """Events of all runs that no relay has passed on yet, with their run's id, oldest first."""
@@ -422,7 +485,20 @@ class SqlRunStore:
 
 _SUBMITTED = RepairRunRow.submitted_at.is_not(None)
 
+_PROGRESS = RepairRunRow.candidates + RepairRunRow.calls
+_GOT_FURTHER = RepairRunRow.furthest < _PROGRESS
+_LOST: rows.Values = {
+    "losses": case((_GOT_FURTHER, 1), else_=RepairRunRow.losses + 1),
+    "furthest": case((_GOT_FURTHER, _PROGRESS), else_=RepairRunRow.furthest),
+}
+
 _REPORT_UPDATES = tuple(c.name for c in ReportRow.__table__.columns if c.name not in _REPORT_KEY)
+
+_REPORT_COLUMNS = [
+    column
+    for column in ReportRow.__table__.columns
+    if column.name not in (*_REPORT_KEY, "document")
+]
 
 _RUNS = select(*RepairRunRow.__table__.columns, SubjectRow.bug).join(
     SubjectRow, SubjectRow.id == RepairRunRow.subject_id
@@ -432,6 +508,14 @@ _RUNS = select(*RepairRunRow.__table__.columns, SubjectRow.bug).join(
 def run_query() -> Select[Any]:
     """All runs, with the documents of their bugs."""
     return _RUNS
+
+
+def _decompressed(data: bytes) -> bytes:
+    """Nothing, which no digest fits, when it was damaged."""
+    try:
+        return zlib.decompress(data)
+    except zlib.error:
+        return b""
 
 
 def _leased(now: datetime) -> Select[str]:
@@ -477,13 +561,13 @@ def _replace_patches(connection: Connection, run_id: str, patches: Sequence[Rank
         connection.execute(plain_insert(RankedPatchRow), values)
 
 
-def _nodes_of(run_id: str) -> Select[Any]:
+def _nodes_of(run_id: str, of_reports: Sequence[Any]) -> Select[Any]:
     same = (CandidateRow.run_id == NodeRow.run_id) & (
         CandidateRow.patch_digest == NodeRow.patch_digest
     )
     judged = (ReportRow.run_id == NodeRow.run_id) & (ReportRow.patch_digest == NodeRow.patch_digest)
     return (
-        select(*NodeRow.__table__.columns, CandidateRow.patch, ReportRow.document)
+        select(*NodeRow.__table__.columns, CandidateRow.patch, *of_reports)
         .join(CandidateRow, same)
         .outerjoin(ReportRow, judged)
         .where(NodeRow.run_id == run_id)

@@ -1,8 +1,8 @@
 """The tables: one row class per kind of fact, the same on SQLite and PostgreSQL.
 
 A candidate is a patch of a run, known by its digest; nodes of the search tree point at
-candidates, and a candidate has at most one report. Reports keep a few columns for filtering
-beside the packed document, so that lists never unpack it.
+candidates, and a candidate has at most one report. Reports keep in columns, beside the packed
+document, all but what each test did, so that lists and drawings of trees never unpack it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from apr.storage.columns import ExactText, PackedJson, UtcDateTime
 from apr.storage.rules import RUN_ID_LENGTH
 
-HEAD_REVISION = "0007"
+HEAD_REVISION = "0009"
 """The Alembic revision these tables correspond to."""
 
 # Byte order on PostgreSQL too, whatever the cluster's locale: prefixes become index ranges.
@@ -79,6 +79,8 @@ class RepairRunRow(Base):
     """A run; `last_event` counts its events, so that their numbers have no gap.
 
     `submitted_at` says since when a run belongs to the queue; null: to the process that began it.
+    `losses` counts in how many processes it was lost one after the other without having got
+    further than `furthest`, its candidates and calls by then.
     """
 
     __tablename__ = "runs"
@@ -107,6 +109,8 @@ class RepairRunRow(Base):
     last_event: Mapped[int] = mapped_column(Integer)
     submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     priority: Mapped[int] = mapped_column(Integer, server_default="0")
+    losses: Mapped[int] = mapped_column(Integer, server_default="0")
+    furthest: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class CandidateRow(Base):
@@ -130,7 +134,11 @@ class ReportRow(Base):
     verdict: Mapped[str] = mapped_column(Word)
     stage: Mapped[str] = mapped_column(Word)
     triggers_passed: Mapped[int] = mapped_column(Integer)
+    triggers_total: Mapped[int] = mapped_column(Integer, server_default="0")
     regressions_failed: Mapped[int] = mapped_column(Integer)
+    regressions_run: Mapped[int] = mapped_column(Integer, server_default="0")
+    regressions_total: Mapped[int] = mapped_column(Integer, server_default="0")
+    confirmations: Mapped[int] = mapped_column(Integer, server_default="0")
     progress: Mapped[float] = mapped_column(Double)
     duration_s: Mapped[float] = mapped_column(Double)
     document: Mapped[Any] = mapped_column(PackedJson)
@@ -204,13 +212,16 @@ class EventRow(Base):
 
 
 class BlobRow(Base):
-    """Content stored once for every artifact that has it; compressed with zlib."""
+    """Content stored once for every artifact that has it; compressed with zlib.
+
+    `compressed` null: it lies in the installation's store of blobs.
+    """
 
     __tablename__ = "blobs"
 
     sha256: Mapped[str] = mapped_column(Digest, primary_key=True)
     size: Mapped[int] = mapped_column(BigInteger)
-    compressed: Mapped[bytes] = mapped_column(LargeBinary)
+    compressed: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class ArtifactRow(Base):

@@ -41,6 +41,7 @@ from apr.core.tree import SearchNode, SearchTree
 from apr.storage.engine import make_engine
 from apr.storage.memory import InMemoryRunStore
 from apr.storage.migrate import ensure_schema
+from apr.storage.rules import MAX_LOSSES
 from apr.storage.store import SqlRunStore
 from apr.storage.tables import Base
 
@@ -206,6 +207,7 @@ def test_a_final_status_sets_the_end_and_resuming_clears_it(
     store.create_run(make_run())
     clock.advance(5)
     store.set_status("r1", RunStatus.FAILED, ODD)
+    assert store.status("r1") is RunStatus.FAILED
     run = store.get_run("r1")
     assert (run.status, run.message) == (RunStatus.FAILED, ODD)
     assert run.finished_at == START + timedelta(seconds=5)
@@ -231,6 +233,18 @@ def test_a_tree_comes_back_equal(store: RunStore) -> None:
     store.save_nodes("r1", tree.nodes)
     assert store.load_tree("r1") == tree
     assert store.load_tree("r1").nodes[1].children == [2, 4]
+
+
+def test_an_outline_is_the_tree_without_what_each_test_did(store: RunStore) -> None:
+    store.create_run(make_run())
+    assert store.load_outline("r1") == SearchTree()
+    tree = make_tree()
+    tree.nodes[4].report = replace(make_report(ODD), confirmations=2, flaky=(TestId(ODD),))
+    store.save_nodes("r1", tree.nodes)
+    for node in tree.nodes:
+        if node.report is not None:
+            node.report = replace(node.report, message="", results=(), sandbox="", flaky=())
+    assert store.load_outline("r1") == tree
 
 
 def test_saving_nodes_again_updates_statistics_and_reports(store: RunStore) -> None:
@@ -434,6 +448,28 @@ def test_runs_of_silent_owners_are_reclaimed_once(store: RunStore, clock: Manual
     assert [s.run_id for s in store.waiting()] == ["silent"]
 
 
+def test_a_run_that_is_lost_again_and_again_fails_unless_it_gets_further(
+    store: RunStore, clock: ManualClock
+) -> None:
+    def lose() -> int:
+        store.claim("r1", "owner", 10)
+        store.set_status("r1", RunStatus.RUNNING)
+        clock.advance(11)
+        return len(store.reclaim())
+
+    store.create_run(make_run())
+    store.submit("r1")
+    for candidates in (5, 6):
+        store.save_usage("r1", Usage(candidates=candidates))
+        assert [lose() for _ in range(MAX_LOSSES - 1)] == [1] * (MAX_LOSSES - 1)
+    store.save_usage("r1", Usage(candidates=2))  # it was being replayed: no progress
+    assert lose() == 0
+    assert store.status("r1") is RunStatus.FAILED
+    assert store.waiting() == []
+    store.submit("r1")
+    assert lose() == 1
+
+
 def test_a_status_changes_only_from_those_named(store: RunStore) -> None:
     store.create_run(make_run())
     assert not store.change_status("r1", [RunStatus.RUNNING], RunStatus.SUCCEEDED)
@@ -484,7 +520,9 @@ UNKNOWN: list[Callable[[RunStore], object]] = [
     lambda s: s.save_usage("no", Usage()),
     lambda s: s.save_patches("no", []),
     lambda s: s.save_nodes("no", make_tree().nodes),
+    lambda s: s.status("no"),
     lambda s: s.load_tree("no"),
+    lambda s: s.load_outline("no"),
     lambda s: s.load_reports("no"),
     lambda s: s.save_artifact("no", "n", b""),
     lambda s: s.load_artifact("no", "n"),

@@ -70,6 +70,7 @@ def test_queries_stay_under_fifty_milliseconds(store: SqlRunStore) -> None:
         "list": lambda: store.list_runs(limit=100),
         "get": lambda: store.get_run("run057"),
         "tree": lambda: store.load_tree("run050"),
+        "outline": lambda: store.load_outline("run050"),
         "reports": lambda: store.load_reports("run050"),
     }
     slow = {name: took for name, query in queries.items() if (took := median_s(query)) > LIMIT_S}

@@ -205,7 +205,7 @@ def test_tokens_that_were_not_used_make_room_for_others() -> None:
         started = loop.time()
         for _ in range(5):
             async with throttle.turn(90) as turn:
-                turn.correct(10)
+                await turn.correct(10)
         return loop.time() - started
 
     assert asyncio.run(run()) < 10

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import alembic
@@ -16,9 +17,15 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
+from apr.core.bug import Bug, RunnerKind, TestCommand
 from apr.core.errors import StoreError
+from apr.core.patch import Patch
+from apr.core.report import Stage, ValidationReport, Verdict
+from apr.core.run import Budget, RepairRun, RunStatus, Usage
+from apr.core.tree import SearchNode
 from apr.storage.engine import make_engine, reading
 from apr.storage.migrate import current_revision, ensure_schema, make_config, migrating
+from apr.storage.store import SqlRunStore
 from apr.storage.tables import HEAD_REVISION, Base
 from apr.storage.web_tables import TokenRow  # noqa: F401 - with it come all tables of the web
 
@@ -82,6 +89,22 @@ def test_downgrading_to_base_leaves_nothing(engine: Engine) -> None:
     assert revision(engine) is None
     ensure_schema(engine)
     assert revision(engine) == HEAD_REVISION
+
+
+def test_the_counts_of_reports_come_from_their_documents(engine: Engine) -> None:
+    ensure_schema(engine)
+    store = SqlRunStore(engine)
+    bug = Bug("/subject", TestCommand(RunnerKind.PYTEST))
+    run = RepairRun("r", bug, {}, 1, RunStatus.QUEUED, Budget(), Usage(), datetime.now(UTC))
+    store.create_run(run)
+    report = ValidationReport(Verdict.REGRESSES, Stage.FULL, 1, 2, 3, 4, 5, confirmations=6)
+    store.save_nodes("r", [SearchNode(0, None, Patch(), report=report)])
+    for act, revision in ((command.downgrade, "0006"), (command.upgrade, "head")):
+        with migrating(engine) as connection:
+            config = make_config()
+            config.attributes["connection"] = connection
+            act(config, revision)
+    assert store.load_outline("r").nodes[0].report == report
 
 
 def test_processes_that_start_at_once_migrate_once(url: str, engine: Engine) -> None:

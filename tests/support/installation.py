@@ -12,7 +12,7 @@ from apr.storage.migrate import ensure_schema
 from apr.storage.replies import SqlReplyStore
 from apr.storage.store import SqlRunStore
 from support.e2e import Apr
-from support.services import RedisServer, WorkerProcess
+from support.services import WorkerProcess
 
 LEASE_S = 2
 
@@ -20,13 +20,12 @@ LEASE_S = 2
 class Installation:
     """Commands and workers that share a database and a broker."""
 
-    def __init__(self, folder: Path, database_url: str, redis_server: RedisServer) -> None:
+    def __init__(self, folder: Path, database_url: str, broker_url: str) -> None:
         self.folder = folder
-        self.redis = redis_server
         self.apr = Apr(folder)
         self.apr.environment |= {
             "APR_DATABASE_URL": database_url,
-            "APR_BROKER_URL": redis_server.url,
+            "APR_BROKER_URL": broker_url,
             "APR_LEASE_S": str(LEASE_S),
         }
         self._engine = make_engine(database_url)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,24 +40,34 @@ def free_port() -> int:
 class PostgresServer:
     """`url` is that of its first database; `is_durable` says whether commits wait for the disk."""
 
-    def __init__(self, programs: Path, folder: Path, *, is_durable: bool = False) -> None:
+    def __init__(
+        self,
+        programs: Path,
+        folder: Path,
+        *,
+        is_durable: bool = False,
+        hosts: Sequence[str] = ("127.0.0.1",),
+    ) -> None:
         self._programs = programs
+        self._hosts = hosts
         self._folder = folder
         self._fsync = "on" if is_durable else "off"
         self._account: dict[str, Any] = {}
         if os.geteuid() == 0:  # the server refuses to run as root
             self._account = {"user": "postgres", "group": "postgres", "extra_groups": []}
             shutil.chown(folder, "postgres", "postgres")
-        self._port = free_port()
-        self.url = f"postgresql+psycopg://apr@127.0.0.1:{self._port}/postgres"
+        self.port = free_port()
+        self.url = f"postgresql+psycopg://apr@127.0.0.1:{self.port}/postgres"
         self._process: subprocess.Popen[bytes] | None = None
         data = folder / "data"
         initdb = [programs / "initdb", "-D", data, "-U", "apr", "-A", "trust", "-N", "-E", "UTF8"]
         subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **self._account)
+        with (data / "pg_hba.conf").open("a") as rules:
+            rules.writelines(f"host all all {host}/24 trust\n" for host in hosts)
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        arguments = ["-h", "127.0.0.1", "-p", str(self._port), "-k", self._folder]
+        arguments = ["-h", ",".join(self._hosts), "-p", str(self.port), "-k", self._folder]
         arguments += ["-c", f"fsync={self._fsync}"]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -96,11 +106,13 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_serving(programs: Path, *, is_durable: bool = False) -> Iterator[PostgresServer]:
+def postgres_serving(
+    programs: Path, *, is_durable: bool = False, hosts: Sequence[str] = ("127.0.0.1",)
+) -> Iterator[PostgresServer]:
     """A server that ends with the block."""
     folder = Path(tempfile.mkdtemp(prefix="apr-pg-"))
     try:
-        server = PostgresServer(programs, folder, is_durable=is_durable)
+        server = PostgresServer(programs, folder, is_durable=is_durable, hosts=hosts)
         server.start()
         try:
             yield server

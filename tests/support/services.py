@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,21 +19,27 @@ import redis
 from support.postgres import free_port
 
 START_TIMEOUT_S = 30
+LOOPBACK = "127.0.0.1"
 
 
 class RedisServer:
     """A server with a folder of its own, that can be killed and started again on its port."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(
+        self, folder: Path, port: int, fsync: str = "always", hosts: Sequence[str] = (LOOPBACK,)
+    ) -> None:
         self.folder = folder
+        self._fsync = fsync
+        self._hosts = hosts
         self.port = port
         self.url = f"redis://127.0.0.1:{port}/0"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        argv = ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--dir", self.folder]
-        argv += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        argv = ["redis-server", "--port", self.port, "--bind", *self._hosts, "--dir", self.folder]
+        argv += ["--protected-mode", "no"]  # which would refuse whoever is not on the loopback
+        argv += ["--appendonly", "yes", "--appendfsync", self._fsync, "--save", ""]
         with (self.folder / "log").open("ab") as log:
             command = [str(word) for word in argv]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -77,10 +83,12 @@ class RedisServer:
 
 
 @contextmanager
-def redis_serving() -> Iterator[RedisServer]:
-    """A server that ends with the block."""
+def redis_serving(
+    fsync: str = "always", hosts: Sequence[str] = (LOOPBACK,)
+) -> Iterator[RedisServer]:
+    """A server that ends with the block; `fsync` says when it has its disk write."""
     folder = Path(tempfile.mkdtemp(prefix="apr-redis-"))
-    server = RedisServer(folder, free_port())
+    server = RedisServer(folder, free_port(), fsync, hosts)
     server.start()
     try:
         yield server
@@ -92,9 +100,16 @@ def redis_serving() -> Iterator[RedisServer]:
 class WorkerProcess:
     """An `apr worker` with its own log."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path, *options: object) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        log: Path,
+        *options: object,
+        inside: Sequence[str] = (),
+    ) -> None:
+        """`inside`: a command that runs the worker somewhere else, in its own place."""
         self.log = log
-        command = [sys.executable, "-m", "apr.cli.main", "worker", *map(str, options)]
+        command = [*inside, sys.executable, "-m", "apr.cli.main", "worker", *map(str, options)]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 command,

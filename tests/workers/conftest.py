@@ -22,7 +22,7 @@ def installation(
     tmp_path: Path, postgres_url: str, redis_server: RedisServer
 ) -> Iterator[Installation]:
     redis_server.flush()
-    made = Installation(tmp_path, postgres_url, redis_server)
+    made = Installation(tmp_path, postgres_url, redis_server.url)
     yield made
     made.close()
 

@@ -16,6 +16,8 @@ import pytest
 from apr.core.run import RunStatus
 from support.e2e import BUGS, Apr, tree_of
 from support.installation import Installation
+from support.services import RedisServer
+from support.waiting import until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(240)]
 SUBJECT = BUGS / "two_edits" / "subject"
@@ -31,13 +33,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, list[Any
     done = apr(*FIX)
     assert done.returncode in (0, 1), done.stderr
     return done, tree_of(apr)
-
-
-def until(holds: Callable[[], object], timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def nodes_of(installation: Installation, run_id: str) -> int:
@@ -102,15 +97,33 @@ def test_a_run_goes_on_when_its_process_is_killed(
     assert_ends_undisturbed(process, installation, undisturbed)
 
 
+def test_a_process_that_hangs_is_killed_and_leaves_nothing(
+    installation: Installation,
+    undisturbed: tuple[Any, list[Any]],
+    processes_below: Callable[[int], list[int]],
+) -> None:
+    installation.apr.environment["APR_TASK_LIMIT_S"] = "5"
+    worker = installation.start_worker()
+    process, run_id = submit(installation)
+    until(lambda: nodes_of(installation, run_id) > 5)
+    (hung,) = worker.children()
+    below = processes_below(hung)
+    os.kill(hung, signal.SIGSTOP)
+    assert_ends_undisturbed(process, installation, undisturbed)
+    assert "Hard time limit" in worker.log.read_text()
+    gone = {hung, *below}
+    until(lambda: not gone & set(processes_below(os.getpid())), timeout_s=5)
+
+
 def test_a_run_whose_message_is_lost_is_found_again(
-    installation: Installation, undisturbed: tuple[Any, list[Any]]
+    installation: Installation, redis_server: RedisServer, undisturbed: tuple[Any, list[Any]]
 ) -> None:
     process, run_id = submit(installation)
     until(lambda: installation.service.store.submission(run_id))
-    until(lambda: installation.redis.client().llen("runs\x06\x169"))
-    installation.redis.kill(data=True)
-    installation.redis.start()
-    assert installation.redis.client().dbsize() == 0
+    until(lambda: redis_server.client().llen("runs\x06\x169"))
+    redis_server.kill(data=True)
+    redis_server.start()
+    assert redis_server.client().dbsize() == 0
     installation.start_worker()
     assert_ends_undisturbed(process, installation, undisturbed)
 
