@@ -21,7 +21,7 @@ from apr.core.patch import Patch
 from apr.datasets.swebench.instances import Instance, Prediction
 from apr.datasets.swebench.local import Places, make_bug
 from apr.subject import prepare_subject
-from validation.patchdiff.classify import classify
+from validation.patchdiff.classify import change_together, classify
 from validation.workspace import SourceTree
 
 if TYPE_CHECKING:
@@ -75,10 +75,13 @@ def _compare(
         if is_same_program(patches[0].patch, patches[1].patch, base):
             return replace(record, verdict=IDENTICAL, message="the same program")
         report = compare_patches(subject, patches, conditions.how, listener)
+        left, right = (each.patch.apply(base) for each in patches)
+        are_aligned = change_together(base, left, right)
+    kinds = (classify(found, are_aligned=are_aligned) for found in report.discrepancies)
     return replace(
         record,
         verdict=report.verdict.value,
-        kinds=tuple(classify(found).value for found in report.discrepancies),
+        kinds=tuple(kind.value for kind in kinds),
         message=report.reason,
         report=report_document(report),
     )
