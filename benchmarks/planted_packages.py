@@ -35,6 +35,8 @@ MUTANTS_A_FUNCTION = 5
 PAIRS_A_FUNCTION = 2
 FUNCTIONS_A_PAIR = 3
 """So many functions are looked at for each pair wanted of a package."""
+PROGRAMS_A_PACKAGE = 2
+"""A package stands for so many programs of a single function."""
 SHORTEST = 3
 """Lines of a function that is worth changing."""
 CONFIGURATION = "[pytest]\npythonpath = . src\npython_files = test*.py *_test.py *_tests.py\n"
@@ -59,6 +61,7 @@ class Package:
         }
 
     def make_pairs(self, count: int, rng: Random) -> list[Pair]:
+        count *= PROGRAMS_A_PACKAGE
         functions = sorted(self._functions())
         rng.shuffle(functions)
         chosen = functions[: FUNCTIONS_A_PAIR * count]
