@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,6 +21,9 @@ from apr.storage.replies import SqlReplyStore
 from apr.storage.store import SqlRunStore
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from apr.generation.prompt.differentiating import AuthorSettings, ModelAuthor
     from apr.generation.prompt.generator import PromptGenerator
     from apr.generation.prompt.settings import PromptSettings
     from apr.llm.cache import CachingClient
@@ -37,6 +40,19 @@ def bootstrap(settings: AppSettings | None = None, *, is_patient: bool = False) 
         StoreError: when the database cannot be opened or brought up to date.
     """
     settings = settings or AppSettings()
+    engine = open_database(settings)
+    store, replies = SqlRunStore(engine), SqlReplyStore(engine)
+    if is_patient:
+        store, replies = patient(store), patient(replies)
+    return Service(store, partial(open_proposer, replies), lease_s=settings.lease_s)
+
+
+def open_database(settings: AppSettings) -> Engine:
+    """The configured database, brought up to date.
+
+    Raises:
+        StoreError: when it cannot be.
+    """
     if settings.database_url is None:
         try:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -46,10 +62,7 @@ def bootstrap(settings: AppSettings | None = None, *, is_patient: bool = False) 
             ) from error
     engine = make_engine(settings.store_url)
     ensure_schema(engine)
-    store, replies = SqlRunStore(engine), SqlReplyStore(engine)
-    if is_patient:
-        store, replies = patient(store), patient(replies)
-    return Service(store, partial(open_proposer, replies), lease_s=settings.lease_s)
+    return engine
 
 
 @contextmanager
@@ -82,6 +95,32 @@ def open_proposer(
         judge = ModelJudge(client, context, generator.answers, Interface(chosen.interface))
         evaluator = MixedReward(tests, judge, chosen.judge_weight, chosen.judge_bounded)
         yield Proposer(generator, evaluator, lambda: conversation(asked, client, generator))
+
+
+@contextmanager
+def open_author(
+    chosen: ModelSettings,
+    purse: Purse,
+    names: Sequence[str],
+    issue: str,
+    how: AuthorSettings,
+) -> Iterator[ModelAuthor]:
+    """A model that writes tests of the versions with these names; it is not asked twice.
+
+    Raises:
+        BadInputError: when there is no such model, no key, or no price for a cap on money.
+        StoreError: when the database that keeps its answers cannot be opened.
+    """
+    from apr.generation.prompt.differentiating import ModelAuthor
+    from apr.llm.cache import CachingClient
+    from apr.llm.client import OpenAIClient
+
+    endpoint = make_endpoint(chosen, caps_money=purse.caps_money)
+    endpoint.api_key()
+    replies = SqlReplyStore(open_database(AppSettings()))
+    with OpenAIClient(endpoint, purse, how.seed) as asked:
+        client = CachingClient(asked, replies, chosen.base_url or "")
+        yield ModelAuthor(client, names, issue, how)
 
 
 def conversation(

@@ -49,6 +49,7 @@ from apr.storage.behaviour import decode_behaviour, encode_behaviour
 from apr.storage.oracle import decode_oracle, encode_oracle
 from apr.subject import PreparedSubject, prepare_subject
 from validation.patchdiff.model import DiffReport, DiffSettings
+from validation.patchdiff.written import Author
 from validation.validator import GatedValidator, StagedValidator
 from validation.workspace import SourceTree
 
@@ -320,8 +321,11 @@ class Service:
         diffs: Mapping[str, Sequence[FileChange]],
         how: DiffSettings,
         listener: ProgressListener | None = None,
+        author: Author | None = None,
     ) -> DiffReport:
         """Find out how diffs, by name, make the subject behave differently; nothing is stored.
+
+        The `author` may write tests of the affected functions.
 
         Raises:
             BadInputError: when a diff does not fit the subject, or its tests cannot be traced.
@@ -333,7 +337,7 @@ class Service:
             _announce(subject, notify)
             base = SourceTree(subject.workspace.pristine)
             patches = [NamedPatch(name, _fitting(name, diffs[name], base)) for name in diffs]
-            report = compare_patches(subject, patches, how, notify)
+            report = compare_patches(subject, patches, how, notify, author)
         notify("phase", {"name": "done"})
         return report
 

@@ -102,9 +102,7 @@ class Package:
     def write(self, root: Path, pair: Pair, text: str) -> None:
         shutil.copytree(self.root, root, ignore=shutil.ignore_patterns("__pycache__", ".git"))
         left_out = "".join(f"    --deselect={test}\n" for test in pair.hidden)
-        write_files(
-            root, {pair.path: text, "pytest.ini": f"{CONFIGURATION}addopts =\n{left_out}"}
-        )
+        write_files(root, {pair.path: text, "pytest.ini": f"{CONFIGURATION}addopts =\n{left_out}"})
 
 
 @contextmanager

@@ -183,5 +183,3 @@ def _differs(program: Program, function: Callable[..., Any], expected: Expected)
         )
         for case, wanted in expected
     )
-
-

@@ -41,7 +41,13 @@ class PatchComparison:
         """Whether a test was seen to pass on one side and to fail on the other."""
         tests = (found.get("test") for found in self.report.get("discrepancies", ()))
         by_call = any(test and test["proven"] for test in tests)
-        return self.verdict == DIVERGENT and (by_call or bool(self.report.get("suite")))
+        by_test = bool(self.report.get("suite")) or bool(self._written.get("differences"))
+        return self.verdict == DIVERGENT and (by_call or by_test)
+
+    @property
+    def _written(self) -> Mapping[str, Any]:
+        """What became of tests that were written for the comparison."""
+        return self.report.get("written") or {}
 
 
 @dataclass(frozen=True, slots=True)

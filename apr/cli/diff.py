@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apr.cli import options as o
+from apr.cli.author_options import AuthorOptions
 from apr.cli.groups import grouped
 from apr.cli.images import make_ready
 from apr.cli.output import Format, check_output, emit_json, emit_rich, err_console
@@ -96,6 +97,7 @@ def diff(
     subject: SubjectOptions,
     left: LeftOption,
     place: PlaceOptions,
+    writer: AuthorOptions,
     right: RightOption = None,
     base: BaseOption = False,
     seconds: DiffSecondsOption = 60.0,
@@ -111,7 +113,8 @@ def diff(
 
     The project's own tests are run to see how they call the functions that the patches change.
     Those calls, and many variations of them, are repeated on both sides, in sandboxes; a
-    difference counts when it shows again in fresh ones. The project is only read.
+    difference counts when it shows again in fresh ones. The project is only read. With --model, a
+    language model writes tests of these functions too, whose calls join those of the suite.
 
     The exit code is 0 when no difference was found, 1 when the patches behave differently, and
     4 when too little could be run to say either.
@@ -129,8 +132,12 @@ def diff(
     how = DiffSettings(seconds=seconds, seed=seed, repeats=confirm, wanted=differences)
     make_ready(image, bug, quiet=quiet)
     diffs = {side: changes[side].changes if side in changes else () for side in names}
-    with reporting(quiet=quiet) as listener:
-        found = open_service().diff(bug, settings, diffs, how, listener)
+    issue = bug.issue_text or ""
+    with (
+        writer.author(writer.make_purse(), tuple(names), issue, seed) as author,
+        reporting(quiet=quiet) as listener,
+    ):
+        found = open_service().diff(bug, settings, diffs, how, listener, author)
     written = write_tests(found, tests)
     if form is Format.JSON:
         emit_json(report_document(found), output)
@@ -171,17 +178,25 @@ def write_tests(report: DiffReport, folder: Path | None) -> int:
     """
     if folder is None:
         return 0
-    proven = [f.witness for f in report.discrepancies if f.witness and f.witness.is_proven]
+    proven = list(proven_tests(report))
     try:
         if proven:
             folder.mkdir(parents=True, exist_ok=True)
-        for witness in proven:
-            text = witness.text.encode("utf-8", "surrogatepass")
-            (folder / witness.name).write_bytes(text)
+        for name, text in proven:
+            (folder / name).write_bytes(text.encode("utf-8", "surrogatepass"))
     except OSError as error:
         reason = error.strerror
         raise EnvironmentUnusableError(f"cannot write tests to {folder}: {reason}") from error
     return len(proven)
+
+
+def proven_tests(report: DiffReport) -> Iterator[tuple[str, str]]:
+    """Names and texts of all tests that were seen to pass on one side and to fail on another."""
+    for found in report.discrepancies:
+        if found.witness is not None and found.witness.is_proven:
+            yield found.witness.name, found.witness.text
+    for written in report.written.differences if report.written is not None else ():
+        yield written.test.name, written.test.text
 
 
 def report_document(report: DiffReport) -> dict[str, Any]:
@@ -216,6 +231,30 @@ def report_document(report: DiffReport) -> dict[str, Any]:
         "duration_s": report.duration_s,
         "first_s": report.first_s,
         "notes": list(report.notes),
+        "written": None if report.written is None else written_document(report),
+    }
+
+
+def written_document(report: DiffReport) -> dict[str, Any]:
+    """What became of tests that a model wrote."""
+    assert report.written is not None
+    return {
+        "counts": dict(report.written.counts),
+        "differences": [
+            {
+                "name": each.test.name,
+                "text": each.test.text,
+                "outcomes": dict(
+                    zip(
+                        report.versions,
+                        (outcome.value for outcome in each.difference.outcomes),
+                        strict=True,
+                    )
+                ),
+                "base": None if each.base is None else each.base.value,
+            }
+            for each in report.written.differences
+        ],
     }
 
 
@@ -274,12 +313,23 @@ def render_report(report: DiffReport) -> RenderableType:
             code = found.witness.text.partition('"""\n\n')[2].strip().split("\n")
             shown = "\n".join(f"      {printable(line)}".rstrip() for line in code)
             parts.append(Text(shown, style="dim"))
+    parts += _written_tests(report)
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in _evidence(report):
         grid.add_row(name, Text(value))
     return Group(*parts, Text(), grid)
+
+
+def _written_tests(report: DiffReport) -> Iterator[RenderableType]:
+    for each in report.written.differences if report.written is not None else ():
+        outcomes = zip(report.versions, each.difference.outcomes, strict=True)
+        said = ", ".join(f"{version} {outcome.value}" for version, outcome in outcomes)
+        yield Text()
+        yield Text(f"{each.test.name}: {said}", style="bold")
+        shown = "\n".join(f"      {printable(line)}" for line in each.test.text.splitlines())
+        yield Text(shown, style="dim")
 
 
 def _details(found: Discrepancy) -> Iterator[str]:
@@ -314,6 +364,9 @@ def _evidence(report: DiffReport) -> Iterator[tuple[str, str]]:
     if report.skipped:
         yield "", f"{count(report.skipped, 'call')} could not be described"
     yield "reached", _reached(report.versions, report)
+    if report.written is not None:
+        counts = ", ".join(f"{number} {name}" for name, number in report.written.counts.items())
+        yield "written", f"{count(report.written.total, 'test')}: {counts or 'none'}"
     if report.rejected:
         yield "rejected", f"{count(report.rejected, 'difference')} that chance may explain"
     yield "took", duration(report.duration_s)

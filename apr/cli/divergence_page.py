@@ -74,6 +74,10 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
             state = "proven" if found["test"]["proven"] else "not proven"
             yield f"<p>{_text(found['test']['name'])}, {state}:</p>"
             yield f"<pre>{_text(found['test']['text'])}</pre>"
+    for found in (report.get("written") or {}).get("differences", ()):
+        told = ", ".join(f"{name} {outcome}" for name, outcome in found["outcomes"].items())
+        yield f"<h3>{_text(found['name'])}, written by a model: {_text(told)}</h3>"
+        yield f"<pre>{_text(found['text'])}</pre>"
     covered = ", ".join(
         f"{name} {each['reached']} of {each['total']}" for name, each in report["coverage"].items()
     )

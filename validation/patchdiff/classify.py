@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from validation.patchdiff.compare import differences
-from validation.patchdiff.model import Discrepancy, Outcome
+from validation.patchdiff.model import Discrepancy, WrittenDifference
 from validation.patchdiff.targets import Texts, find_changes
 
 
@@ -27,22 +27,26 @@ class Kind(StrEnum):
 
 def classify(found: Discrepancy, tolerance: float = 1e-9, *, are_aligned: bool = True) -> Kind:
     """The kind of a difference between two versions; see `change_together` for `are_aligned`."""
-    return classify_outcomes(found.base, found.outcomes, tolerance, are_aligned=are_aligned)
-
-
-def classify_outcomes(
-    base: Outcome | None,
-    outcomes: tuple[Outcome, ...],
-    tolerance: float = 1e-9,
-    *,
-    are_aligned: bool = True,
-) -> Kind:
-    """The same for what the unpatched program and two versions were seen to do."""
+    base = found.base
     if not are_aligned:
         return Kind.UNALIGNED
-    if base is None or base.ended == "unusable" or len(outcomes) != 2:
+    if base is None or base.ended == "unusable" or len(found.outcomes) != 2:
         return Kind.UNKNOWN
-    reference, other = (bool(differences(base, each, tolerance)) for each in outcomes)
+    return _kind(*(bool(differences(base, each, tolerance)) for each in found.outcomes))
+
+
+def classify_test(found: WrittenDifference, *, are_aligned: bool = True) -> Kind:
+    """The same for a test that passes on one of two versions, seen from its outcome on the base."""
+    outcomes = found.difference.outcomes
+    if not are_aligned:
+        return Kind.UNALIGNED
+    if found.base is None or len(outcomes) != 2:
+        return Kind.UNKNOWN
+    return _kind(*(each.is_failure != found.base.is_failure for each in outcomes))
+
+
+def _kind(reference: bool, other: bool) -> Kind:
+    """What it is that the reference, and the other one, depart from the unpatched program."""
     if reference and other:
         return Kind.DIVERGENT
     return Kind.SUPPLEMENTARY if other else Kind.ABSENT
