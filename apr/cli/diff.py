@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group, RenderableType
@@ -25,7 +24,7 @@ from apr.cli.validate import read_patches
 from apr.core.errors import BadInputError, EnvironmentUnusableError, ExitCode
 
 if TYPE_CHECKING:
-    from validation.patchdiff.model import DiffReport, Discrepancy, Outcome
+    from validation.patchdiff.model import DiffReport, Discrepancy
 
 COMPARE = "Comparison"
 
@@ -140,6 +139,8 @@ def diff(
         found = open_service().diff(bug, settings, diffs, how, listener, author)
     written = write_tests(found, tests)
     if form is Format.JSON:
+        from validation.patchdiff.document import report_document
+
         emit_json(report_document(found), output)
     else:
         emit_rich(render_report(found), output=output)
@@ -197,106 +198,6 @@ def proven_tests(report: DiffReport) -> Iterator[tuple[str, str]]:
             yield found.witness.name, found.witness.text
     for written in report.written.differences if report.written is not None else ():
         yield written.test.name, written.test.text
-
-
-def report_document(report: DiffReport) -> dict[str, Any]:
-    """The comparison as JSON."""
-    return {
-        "versions": list(report.versions),
-        "verdict": report.verdict.value,
-        "reason": report.reason,
-        "discrepancies": [discrepancy_document(report, each) for each in report.discrepancies],
-        "invalid": [discrepancy_document(report, each) for each in report.invalid],
-        "suite": [
-            {"test": each.test, "outcomes": [outcome.value for outcome in each.outcomes]}
-            for each in report.suite
-        ],
-        "targets": [
-            {
-                "path": t.path,
-                "function": t.name,
-                "changed": t.is_changed,
-                "reaches": list(t.reaches),
-            }
-            for t in report.targets
-        ],
-        "coverage": {
-            name: asdict(covered)
-            for name, covered in zip(report.versions, report.coverage, strict=True)
-        },
-        "executions": report.executions,
-        "observed_calls": report.observed,
-        "skipped_calls": report.skipped,
-        "rejected": report.rejected,
-        "duration_s": report.duration_s,
-        "first_s": report.first_s,
-        "notes": list(report.notes),
-        "written": None if report.written is None else written_document(report),
-    }
-
-
-def written_document(report: DiffReport) -> dict[str, Any]:
-    """What became of tests that a model wrote."""
-    assert report.written is not None
-    return {
-        "counts": dict(report.written.counts),
-        "differences": [
-            {
-                "name": each.test.name,
-                "text": each.test.text,
-                "outcomes": dict(
-                    zip(
-                        report.versions,
-                        (outcome.value for outcome in each.difference.outcomes),
-                        strict=True,
-                    )
-                ),
-                "base": None if each.base is None else each.base.value,
-            }
-            for each in report.written.differences
-        ],
-    }
-
-
-def discrepancy_document(report: DiffReport, found: Discrepancy) -> dict[str, Any]:
-    """One difference with what was seen of it."""
-    from validation.patchdiff.render import show_call
-
-    witness = found.witness
-    return {
-        "function": str(found.target),
-        "call": show_call(found.target, found.call),
-        "question": found.question,
-        "aspects": [aspect.value for aspect in found.aspects],
-        "invalid": found.invalid,
-        "internal": found.is_internal,
-        "wording": found.is_wording,
-        "outcomes": {
-            name: outcome_document(outcome)
-            for name, outcome in zip(report.versions, found.outcomes, strict=True)
-        },
-        "base": None if found.base is None else outcome_document(found.base),
-        "confirmed": found.confirmation.runs,
-        "test": None
-        if witness is None
-        else {
-            "name": witness.name,
-            "passes": list(witness.passes),
-            "fails": list(witness.fails),
-            "proven": witness.is_proven,
-            "text": witness.text,
-        },
-    }
-
-
-def outcome_document(outcome: Outcome) -> dict[str, Any]:
-    """What one version did; empty fields are left out."""
-    from validation.patchdiff.render import show_outcome
-
-    told = asdict(outcome)
-    told.pop("lines")
-    kept = {name: value for name, value in told.items() if value not in ({}, (), "", None)}
-    return {**kept, "shown": show_outcome(outcome)}
 
 
 def render_report(report: DiffReport) -> RenderableType:

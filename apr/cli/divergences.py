@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from apr.bench.divergence import IDENTICAL, PatchComparison
 from apr.bench.journal import ERROR
-from apr.cli.diff import report_document
 from apr.cli.progress import Listener
 from apr.comparison import NamedPatch, compare_patches
 from apr.core.candidate import patch_from_diff
@@ -23,6 +22,7 @@ from apr.datasets.swebench.instances import Instance, Prediction
 from apr.datasets.swebench.local import Places, make_bug
 from apr.subject import prepare_subject
 from validation.patchdiff.classify import change_together, classify, classify_test
+from validation.patchdiff.document import report_document
 from validation.workspace import SourceTree
 
 if TYPE_CHECKING:
