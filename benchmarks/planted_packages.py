@@ -46,12 +46,10 @@ Callers = dict[tuple[str, int], set[str]]
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """An unpacked distribution; `unusable` are its tests that fail as it is."""
+    """An unpacked distribution."""
 
     name: str
     root: Path
-    callers: Callers
-    unusable: tuple[str, ...]
 
     @property
     def sources(self) -> Mapping[str, str]:
@@ -61,42 +59,53 @@ class Package:
         }
 
     def make_pairs(self, count: int, rng: Random) -> list[Pair]:
+        """None when fewer than half of its tests pass here."""
         count *= PROGRAMS_A_PACKAGE
-        functions = sorted(self._functions())
+        ran = run_suite(self.root, (), traced=True)
+        unusable = tuple(sorted(test for test, passed in ran.passed.items() if not passed))
+        if not ran.is_over or 2 * len(unusable) > len(ran.passed):
+            return []
+        functions = sorted(self._functions(ran.callers, set(unusable)))
         rng.shuffle(functions)
-        chosen = functions[: FUNCTIONS_A_PAIR * count]
         mutated: list[Pair] = []
         rewritten: dict[str, Pair] = {}
-        for path, name, first in chosen:
-            tests = self.callers[path, first] - set(self.unusable)
+        for path, name, first in functions[: FUNCTIONS_A_PAIR * count]:
+            tests = ran.callers[path, first] - set(unusable)
             source = printed((self.root / path).read_text(encoding="utf-8"))
             if len(mutated) < 2 * count:
-                mutated += islice(self._mutate(path, name, source, tests, rng), PAIRS_A_FUNCTION)
+                found = self._mutate(path, name, source, tests, unusable, rng)
+                mutated += islice(found, PAIRS_A_FUNCTION)
             for text, change in islice(rewritings(source, name, rng), 4):
-                pair = Pair(self.name, change, path, name, text + "\n", False, self.unusable)
+                pair = Pair(self.name, change, path, name, text + "\n", False, unusable)
                 rewritten.setdefault(change, pair)
         return [*mutated[: 2 * count], *list(rewritten.values())[:count]]
 
-    def _functions(self) -> Iterator[tuple[str, str, int]]:
+    def _functions(self, callers: Callers, unusable: set[str]) -> Iterator[tuple[str, str, int]]:
         """Functions of the package that at least two tests call."""
         for path, text in self.sources.items():
             if any(part.startswith("test") for part in Path(path).with_suffix("").parts):
                 continue
             for span in list_functions(path, text):
-                tests = self.callers.get((path, span.first), set()) - set(self.unusable)
+                tests = callers.get((path, span.first), set()) - unusable
                 is_long = span.last - span.first >= SHORTEST
                 if len(tests) > 1 and is_long and span.can_be_called:
                     yield path, span.name, span.first
 
     def _mutate(
-        self, path: str, name: str, source: str, tests: set[str], rng: Random
+        self,
+        path: str,
+        name: str,
+        source: str,
+        tests: set[str],
+        unusable: tuple[str, ...],
+        rng: Random,
     ) -> Iterator[Pair]:
         for text, change in islice(mutants(source, name, rng), MUTANTS_A_FUNCTION):
             with _changed(self.root / path, text + "\n"):
                 ran = run_suite(self.root, sorted(tests))
             killers = {test for test in tests if not ran.passed.get(test, False)}
             if ran.is_over and 0 < len(killers) <= MOST_KILLERS and killers < tests:
-                hidden = (*self.unusable, *sorted(killers))
+                hidden = (*unusable, *sorted(killers))
                 yield Pair(self.name, change, path, name, text + "\n", True, hidden)
 
     def write(self, root: Path, pair: Pair, text: str) -> None:
@@ -118,19 +127,14 @@ def _changed(path: Path, text: str) -> Iterator[None]:
 
 
 def load_packages(folder: Path, work: Path) -> list[Package]:
-    """The packages whose tests run here: at least half of them pass."""
+    """The packages of the source distributions in the folder."""
     found = []
     for archive in sorted(folder.glob("*.tar.gz")):
         with tarfile.open(archive) as opened:
             opened.extractall(work, filter="data")
-        root = work / archive.name.removesuffix(".tar.gz")
-        if not root.is_dir():
-            continue
-        write_files(root, {"pytest.ini": CONFIGURATION})
-        ran = run_suite(root, (), traced=True)
-        failing = tuple(sorted(test for test, passed in ran.passed.items() if not passed))
-        if ran.is_over and 2 * len(failing) < len(ran.passed):
-            found.append(Package(archive.name.removesuffix(".tar.gz"), root, ran.callers, failing))
+        name = archive.name.removesuffix(".tar.gz")
+        write_files(work / name, {"pytest.ini": CONFIGURATION})
+        found.append(Package(name, work / name))
     return found
 
 
