@@ -110,7 +110,7 @@ def summarise(rows: Sequence[Row], tool: str) -> str:
             f"{title}: found {counts[FOUND]} of {len(chosen)}, of {applicable} to which it applies"
         )
     for why, number in Counter(row.why for row in rows if row.why).most_common(5):
-        lines.append(f"  not applicable, {number} times: {why}")
+        lines.append(f"  {number} times: {why}")
     times = [row.seconds for row in rows if row.seconds]
     if times:
         lines.append(f"median seconds where it applies: {statistics.median(times):.1f}")
