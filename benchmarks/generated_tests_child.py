@@ -124,7 +124,7 @@ def ghostwriter(request: Mapping[str, Any]) -> dict[str, Any]:
     fails = _fails("test_equivalent.py", paths, seconds, f"{here}/right")
     took = time.monotonic() - started
     # What differs from itself in another process says nothing of the versions.
-    is_real = fails and not _fails("test_equivalent.py", paths, seconds / 2, f"{here}/left")
+    is_real = fails and not _fails("test_equivalent.py", paths, 2 * seconds, f"{here}/left")
     why = "its inputs were filled in" if filled != text else ""
     return {"applies": True, "found": is_real, "seconds": took, "why": why}
 
