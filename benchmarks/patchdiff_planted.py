@@ -7,6 +7,8 @@
 that survive the tests of their program and that other tests or inputs show to differ; what nothing
 shows to differ may be equivalent and is left out. Negatives are rewritings that keep the behaviour
 by construction. DIR keeps the pairs and a record of each; the same command goes on where it was.
+With --model and --base-url a language model writes tests of each pair too, and the records say
+what these find by themselves.
 """
 
 from __future__ import annotations
@@ -19,10 +21,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -32,11 +34,13 @@ from planted_pairs import Pair, Planted
 from planted_programs import load_programs
 
 from apr.bench.journal import ERROR, Journal, whole_lines
+from apr.cli.author_options import AuthorOptions
 from apr.core.bug import RunnerKind, TestCommand
 from apr.core.errors import AprError
 from validation.patchdiff.engine import Subject, compare_versions
 from validation.patchdiff.model import DiffReport, DiffSettings, DiffVerdict
 from validation.patchdiff.sessions import Place, Version
+from validation.patchdiff.written import Author
 from validation.runners.base import RunLimits
 from validation.runners.python import toolbox
 from validation.runners.session import HARNESS_ROOT
@@ -62,6 +66,7 @@ class Row:
     executions: int = 0
     first_s: float | None = None
     duration_s: float = 0.0
+    written: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -69,7 +74,14 @@ class Row:
         return self.pair
 
 
-def judge(pair: Pair, program: Planted, place: Place, settings: DiffSettings, work: Path) -> Row:
+def judge(
+    pair: Pair,
+    program: Planted,
+    place: Place,
+    settings: DiffSettings,
+    work: Path,
+    author: Author | None = None,
+) -> Row:
     """Run the engine on the pair, as `apr diff` does."""
     started = time.monotonic()
     sources = program.sources
@@ -86,7 +98,7 @@ def judge(pair: Pair, program: Planted, place: Place, settings: DiffSettings, wo
             place,
             RunLimits(test_s=5.0, total_s=60.0),
         )
-        report = compare_versions(subject, settings)
+        report = compare_versions(subject, settings, author=author)
     return _row(pair, report, time.monotonic() - started)
 
 
@@ -105,6 +117,7 @@ def _row(pair: Pair, report: DiffReport, seconds: float) -> Row:
         report.executions,
         report.first_s,
         seconds,
+        dict(report.written.counts) if report.written is not None else {},
     )
 
 
@@ -127,10 +140,25 @@ def summarise(rows: Sequence[Row]) -> str:
         lines.append(f"median seconds to the first discrepancy: {statistics.median(firsts):.1f}")
     lines.append(f"median seconds a pair: {statistics.median(r.duration_s for r in rows):.1f}")
     lines.append(f"proven tests: {sum(row.proven for row in proven)} of {len(proven)}")
+    lines += _written(rows)
     for kind in sorted({row.change for row in rows}):
         chosen = [row for row in rows if row.change == kind and row.verdict != KILLED]
         lines.append(f"  {kind}: {_share(chosen)}")
     return "\n".join(lines)
+
+
+def _written(rows: Sequence[Row]) -> Iterator[str]:
+    """What the tests of a model come to, and what they alone and the engine alone have found."""
+    chosen = [row for row in rows if row.written and row.verdict != KILLED]
+    if not chosen:
+        return
+    counts = sum((Counter(row.written) for row in chosen), Counter())
+    told = ", ".join(f"{number} {name}" for name, number in counts.most_common())
+    yield f"tests that the model wrote for {len(chosen)} pairs: {told}"
+    for differs, title in ((True, "positives"), (False, "negatives")):
+        those = [row for row in chosen if row.differs is differs]
+        by_test = sum(row.written.get("differs", 0) > 0 for row in those)
+        yield f"  {title}: {by_test} of {len(those)} told apart by such a test itself"
 
 
 def _share(rows: Sequence[Row]) -> str:
@@ -215,6 +243,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--inputs", type=int, default=1200, help="of one function, at most")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--limit", type=int, help="judge only so many pairs, chosen by the seed")
+    parser.add_argument("--positives", action="store_true", help="judge only pairs that differ")
+    parser.add_argument("--model", help="a model that writes tests")
+    parser.add_argument("--base-url", help="its server")
     options = parser.parse_args(argv)
     settings = replace(
         DiffSettings(wanted=1),
@@ -225,7 +256,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     protocol = {"seconds": options.seconds, "inputs": options.inputs, "repeats": options.repeats}
     options.output.mkdir(parents=True, exist_ok=True)
-    journal = Journal(options.output / "rows.jsonl", protocol, parse_row)
+    name = "rows.jsonl" if options.model is None else "rows-model.jsonl"
+    journal = Journal(options.output / name, protocol, parse_row)
+    writer = AuthorOptions(model=options.model, base_url=options.base_url)
     with tempfile.TemporaryDirectory() as work, ExitStack() as stack:
         place = open_place(stack)
         programs = load_all(options, Path(work))
@@ -242,8 +275,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         # In random order what is there when it is stopped is a fair sample.
         Random(options.seed).shuffle(pairs)
-        wanted = pairs[: options.limit]
-        run_missing(wanted, programs, place, settings, Path(work), journal, options.jobs)
+        wanted = [pair for pair in pairs if pair.differs or not options.positives][: options.limit]
+        author = stack.enter_context(
+            writer.author(writer.make_purse(), ("left", "right"), "", options.seed)
+        )
+
+        def run(pair: Pair) -> Row:
+            program = next(each for each in programs if each.name == pair.program)
+            return judge(pair, program, place, settings, Path(work), author)
+
+        run_missing(wanted, run, journal, options.jobs)
     rows = [journal.done[pair.key] for pair in wanted]
     print(f"sandbox: {place.sandbox.name}; {len(rows)} pairs")
     print(summarise(rows))
@@ -256,26 +297,19 @@ def parse_row(fields: Mapping[str, Any]) -> Row:
 
 
 def run_missing(
-    pairs: Sequence[Pair],
-    programs: Sequence[Planted],
-    place: Place,
-    settings: DiffSettings,
-    work: Path,
-    journal: Journal[Row],
-    jobs: int,
+    pairs: Sequence[Pair], run: Callable[[Pair], Row], journal: Journal[Row], jobs: int
 ) -> None:
     """Judge what has no row yet."""
-    by_name = {program.name: program for program in programs}
 
-    def run(pair: Pair) -> Row:
+    def attempt(pair: Pair) -> Row:
         try:
-            return judge(pair, by_name[pair.program], place, settings, work)
+            return run(pair)
         except AprError as error:
             return Row(pair.key, pair.program, pair.change, pair.differs, ERROR, str(error))
 
     todo = [pair for pair in pairs if not journal.has_verdict(pair.key)]
     with ThreadPoolExecutor(jobs) as pool:
-        for future in as_completed([pool.submit(run, pair) for pair in todo]):
+        for future in as_completed([pool.submit(attempt, pair) for pair in todo]):
             row = future.result()
             journal.add(row)
             sign, told = "+" if row.differs else "-", row.question or row.reason
