@@ -221,6 +221,8 @@ def emit_comparisons(records: Sequence[PatchComparison], form: Format, output: P
                 "kinds": dict(rates.kinds),
                 "divergent": rates.divergent,
                 "proven": rates.proven,
+                "wording": rates.wording,
+                "internal": rates.internal,
                 "comparisons": [asdict(record) for record in records],
             }
         )
@@ -235,4 +237,5 @@ def emit_comparisons(records: Sequence[PatchComparison], form: Format, output: P
     told = ", ".join(f"{number} {name}" for name, number in sorted(rates.verdicts.items()))
     patches = count(rates.total, "patch", "patches")
     said = f"{patches} on {count(rates.instances, 'instance')}: {told}"
-    emit_rich(Group(table, Text(), Text(f"{said}; {rates.divergent:.1%} divergent")))
+    alone = f"{rates.wording} in words alone, {rates.internal} on private functions alone"
+    emit_rich(Group(table, Text(), Text(f"{said}; {rates.divergent:.1%} divergent ({alone})")))

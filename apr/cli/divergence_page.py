@@ -41,7 +41,8 @@ def _summary(rates: Rates) -> str:
     kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(rates.kinds.items()))
     text = (
         f"{count(rates.total, 'patch', 'patches')} on {count(rates.instances, 'instance')}: {told}."
-        f" {rates.divergent:.1%} are divergent; {rates.proven} of them proven by a test."
+        f" {rates.divergent:.1%} are divergent; {rates.proven} of them proven by a test,"
+        f" {rates.wording} in words alone, {rates.internal} on private functions alone."
     )
     return f"<p>{_text(text)}</p>" + (f"\n<p>Kinds: {_text(kinds)}.</p>" if kinds else "")
 
