@@ -66,7 +66,7 @@ class PatchComparison:
 class Rates:
     """Counts over all comparisons; a comparison counts for each kind of difference once.
 
-    `wording` and `internal` count those that are divergent in words, or on private functions, alone.
+    `wording` and `internal` count those that differ in words, or on private functions, alone.
     """
 
     verdicts: Mapping[str, int]
