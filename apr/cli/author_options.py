@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from apr.cli.model_options import MODEL
+from apr.cli import model_options as m
 from apr.core.errors import BadInputError
 from apr.core.run import Budget
 
@@ -18,52 +18,28 @@ if TYPE_CHECKING:
     from validation.patchdiff.written import Author
 
 
-def _option(name: str, meaning: str, **more: Any) -> Any:
-    return typer.Option(name, rich_help_panel=MODEL, help=meaning, **more)
-
-
 @dataclass(frozen=True, slots=True)
 class AuthorOptions:
-    """What a command line says about the model; without `model` none is asked."""
+    """What a command line says about a model that writes tests; without its name none is asked."""
 
-    model: Annotated[
-        str | None,
-        _option("--model", "A model that writes tests, as its server knows it.", metavar="NAME"),
-    ] = None
-    base_url: Annotated[
-        str | None,
-        _option(
-            "--base-url",
-            "An OpenAI-compatible server, such as http://127.0.0.1:8080/v1. Default: the vendor's.",
-            metavar="URL",
-        ),
-    ] = None
-    api_key_env: Annotated[
-        str, _option("--api-key-env", "The environment variable with the key.", metavar="VAR")
-    ] = "OPENAI_API_KEY"
-    price: Annotated[
-        str | None,
-        _option(
-            "--price",
-            "US dollars for a million tokens of prompt and of answer, such as 0.15:0.6.",
-            metavar="IN:OUT",
-        ),
-    ] = None
+    model: m.NameOption = None
+    base_url: m.AddressOption = None
+    api_key_env: m.KeyOption = "OPENAI_API_KEY"
+    price: m.PriceOption = None
     answers: Annotated[
-        int, _option("--answers", "Answers to draw for each changed function.", metavar="N", min=1)
+        int,
+        typer.Option(
+            "--answers",
+            metavar="N",
+            min=1,
+            rich_help_panel=m.MODEL,
+            help="Draw so many answers about each changed function.",
+        ),
     ] = 2
-    prompt_tokens: Annotated[
-        int, _option("--prompt-tokens", "Size of a prompt.", metavar="N", min=300)
-    ] = 3000
-    answer_tokens: Annotated[
-        int, _option("--answer-tokens", "Size of an answer.", metavar="N", min=16)
-    ] = 900
-    max_cost: Annotated[
-        float | None, _option("--max-cost", "Most dollars to spend.", metavar="USD", min=0.0)
-    ] = None
-    max_tokens: Annotated[
-        int | None, _option("--max-tokens", "Most tokens to use.", metavar="N", min=1)
-    ] = None
+    prompt_tokens: m.PromptTokensOption = 3000
+    answer_tokens: m.AnswerTokensOption = 900
+    max_cost: m.CostOption = None
+    max_tokens: m.TokensOption = None
 
     def make_purse(self) -> Purse:
         """The caps on what the model may use, for as many comparisons as share them."""
@@ -94,12 +70,11 @@ class AuthorOptions:
         from apr.llm.prices import parse_price
         from apr.settings import ModelSettings
 
-        price = parse_price(self.price) if self.price is not None else None
         chosen = ModelSettings(
             model=self.model,
             base_url=self.base_url,
             api_key_env=self.api_key_env,
-            price=None if price is None else (price.prompt, price.completion),
+            price=None if self.price is None else parse_price(self.price).parts,
         )
         how = AuthorSettings(
             self.prompt_tokens, self.answer_tokens, answers=self.answers, seed=seed
