@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -36,7 +35,7 @@ from validation.patchdiff.shrink import shrink
 from validation.patchdiff.suite import differing_tests, keep_steady
 from validation.patchdiff.targets import Changes, Span, Texts, find_changes, list_functions
 from validation.patchdiff.witness import prove, write_witnesses
-from validation.patchdiff.written import Author, place_of, placed, sort_out, view, weigh
+from validation.patchdiff.written import Author, collect, view
 from validation.runners.base import RunLimits
 
 SHRINK_S = 10.0
@@ -148,24 +147,15 @@ class _Comparison:
         self._notify("phase", {"name": "write"})
         subject = self._subject
         views = [view(each.target, self._texts_of(each.target), each.calls) for each in seen]
-        tests, left_out = sort_out(self._author(views))
-        everyone = [*subject.versions, *([subject.base] if subject.base is not None else [])]
-        captures: list[Captured] = []
-        if tests:
-            place = place_of(tests, subject.place)
-            with placed(tests, everyone):
-                captures = self._trace(place, ())
-                self._written = weigh(
-                    tests,
-                    captures,
-                    subject.versions,
-                    subject.base,
-                    place,
-                    subject.limits,
-                    self._settings.repeats,
-                )
-        counts = left_out + Counter(self._written.counts if self._written else {})
-        self._written = replace(self._written or Written(), counts=counts)
+        captures, self._written = collect(
+            self._author(views),
+            lambda place: self._trace(place, ()),
+            subject.versions,
+            subject.base,
+            subject.place,
+            subject.limits,
+            self._settings.repeats,
+        )
         return captures
 
     def _texts_of(self, target: Target) -> tuple[str, ...]:

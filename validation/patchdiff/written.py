@@ -61,6 +61,29 @@ def view(
     return View(target, texts, tuple(shown[:most]), tuple(tests)[:most])
 
 
+def collect(
+    tests: Sequence[WrittenTest],
+    trace: Callable[[Place], list[Captured]],
+    versions: Sequence[Version],
+    base: Version | None,
+    place: Place,
+    limits: RunLimits,
+    repeats: int,
+) -> tuple[list[Captured], Written]:
+    """The calls that the tests make, by version, and what the tests themselves say.
+
+    `trace` runs the tests of a place on as many of the versions as need be.
+    """
+    kept, counts = sort_out(tests)
+    if not kept:
+        return [], Written((), counts)
+    here = place_of(kept, place)
+    with placed(kept, [*versions, *([base] if base is not None else [])]):
+        captures = trace(here)
+        written = weigh(kept, captures, versions, base, here, limits, repeats)
+    return captures, replace(written, counts=counts + Counter(written.counts))
+
+
 def sort_out(tests: Sequence[WrittenTest]) -> tuple[list[WrittenTest], Counter[str]]:
     """The tests that may be run, and how many were left out, by reason."""
     counts: Counter[str] = Counter()
