@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 from apr.core.errors import BadInputError, StoreError
 from apr.core.model import Purse, ReplyStore
-from apr.core.ports import Generator, RepairContext
+from apr.core.ports import Evaluator, Generator, RepairContext
+from apr.generation.assembly.generator import AssemblingGenerator, AssemblySettings
 from apr.repair import Conversation, Proposer
 from apr.search.reward import MixedReward, TestReward
 from apr.service import Service
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from apr.llm.cache import CachingClient
     from apr.llm.client import OpenAIClient
     from apr.llm.endpoint import Endpoint
+
+MODEL_CANDIDATES = 10
+"""Patches that a language model is asked for per hunk: all of them are waited for."""
 
 
 def bootstrap(settings: AppSettings | None = None, *, is_patient: bool = False) -> Service:
@@ -77,7 +81,7 @@ def open_proposer(
     """
     tests = TestReward()
     if settings.generator == "template":
-        yield Proposer(make_template_generator(), tests)
+        yield make_proposer(settings, make_template_generator(), tests)
         return
     chosen = settings.llm
     if chosen is None:
@@ -94,7 +98,23 @@ def open_proposer(
         generator = PromptGenerator(client, make_prompt_settings(chosen))
         judge = ModelJudge(client, context, generator.answers, Interface(chosen.interface))
         evaluator = MixedReward(tests, judge, chosen.judge_weight, chosen.judge_bounded)
-        yield Proposer(generator, evaluator, lambda: conversation(asked, client, generator))
+        yield make_proposer(
+            settings, generator, evaluator, lambda: conversation(asked, client, generator)
+        )
+
+
+def make_proposer(
+    settings: RunSettings,
+    generator: Generator,
+    evaluator: Evaluator,
+    conversation: Callable[[], Conversation] | None = None,
+) -> Proposer:
+    """The generator as it is, or made to mend a bug hunk by hunk."""
+    if settings.preset != "multimend":
+        return Proposer(generator, evaluator, conversation)
+    most = MODEL_CANDIDATES if conversation is not None else AssemblySettings().candidates
+    assembling = AssemblingGenerator(generator, AssemblySettings(candidates=most))
+    return Proposer(assembling, evaluator, conversation, lambda: assembling.assembled)
 
 
 @contextmanager

@@ -20,11 +20,13 @@ from apr.core.ports import Evaluator, Generator, OutcomeStore, PatchValidator, R
 from apr.core.report import Baseline, Stage, ValidationReport, Verdict
 from apr.core.run import Budget, RankedPatch, Usage
 from apr.core.tree import SearchNode, SearchTree
+from apr.generation.assembly.generator import Assembled
 from apr.search.budget import BudgetMeter
 from apr.search.loop import SearchObserver, SearchResult, StopReason, search, text_of
 from apr.search.settings import (
     ADAPTIVE,
     APRMCTS,
+    MULTIMEND,
     RANKED,
     Backpropagation,
     Formula,
@@ -72,9 +74,10 @@ class Proposer:
     generator: Generator
     evaluator: Evaluator
     conversation: Callable[[], Conversation] | None = None
+    assembled: Callable[[], Assembled | None] = lambda: None
 
 
-PRESETS = {"ranked": RANKED, "adaptive": ADAPTIVE, "aprmcts": APRMCTS}
+PRESETS = {"ranked": RANKED, "adaptive": ADAPTIVE, "aprmcts": APRMCTS, "multimend": MULTIMEND}
 CHAIN = 3
 """Patches after which trial and error starts anew, as in ChatRepair."""
 
@@ -228,6 +231,7 @@ def repair(
             else text_of,
         )
         _tell(proposer, notify)
+        _tell_assembly(proposer, meter.usage, notify)
     ranked = rank(result, subject.sources)
     return Repair(ranked, result.stopped, result.tree, meter.usage)
 
@@ -275,6 +279,20 @@ def _tell(proposer: Proposer, notify: Notify) -> None:
         )
     if not told.is_priced and told.requests > told.from_cache:
         notify("warning", {"message": "the model's price is unknown: money was not counted"})
+
+
+def _tell_assembly(proposer: Proposer, spent: Usage, notify: Notify) -> None:
+    """What a bug in several hunks has cost, beside what all combinations would have."""
+    assembled = proposer.assembled()
+    if assembled is not None:
+        notify(
+            "assembly",
+            {
+                "candidates": list(assembled.candidates),
+                "combinations": assembled.combinations,
+                "judged": spent.candidates,
+            },
+        )
 
 
 def judge_diffs(

@@ -454,7 +454,7 @@ class _Recorder:
 
     LASTING = frozenset(
         {"phase", "sandbox", "baseline", "locations", "plausible", "warning"}
-        | {"discrepancy", "model", "failed"}
+        | {"discrepancy", "model", "assembly", "failed"}
     )
 
     def __init__(

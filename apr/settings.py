@@ -134,7 +134,7 @@ class TreeSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    widening: Literal["ranked", "progressive", "once", "adaptive"] | None = None
+    widening: Literal["ranked", "progressive", "once", "greedy", "adaptive"] | None = None
     formula: Literal["uct", "puct"] | None = None
     exploration: float | None = Field(default=None, ge=0)
     unvisited_bonus: float | None = Field(default=None, ge=0)
@@ -220,8 +220,9 @@ class RunSettings(BaseModel):
     policy: PolicyName = "mcts"
     """Tree search, or one of the controls without a tree."""
 
-    preset: Literal["ranked", "adaptive", "aprmcts"] = "ranked"
-    """The shape of the tree: for long ranked lists, for language models, or as published."""
+    preset: Literal["ranked", "adaptive", "aprmcts", "multimend"] = "ranked"
+    """The shape of the tree: for long ranked lists, for language models, as published in APRMCTS,
+    or for patches put together hunk by hunk."""
 
     tree: TreeSettings = TreeSettings()
     """What differs from the preset."""

@@ -26,6 +26,7 @@ from apr.cli import (
     runs,
     sandbox,
     serve,
+    train,
     tree,
     validate,
     worker,
@@ -109,6 +110,9 @@ def _help(function: Callable[..., None]) -> str:
 
 for _name, _panel, _function in COMMANDS:
     app.command(_name, help=_help(_function), rich_help_panel=_panel)(_function)
+app.command(
+    "train", help=_help(train.train), rich_help_panel=MACHINE, context_settings=train.PASSED_ON
+)(train.train)
 app.add_typer(sandbox.app, name="sandbox", rich_help_panel=MACHINE)
 app.add_typer(bench.app, name="bench", rich_help_panel=BENCHMARKS)
 

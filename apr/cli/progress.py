@@ -94,6 +94,8 @@ def describe_event(kind: str, data: Mapping[str, Any]) -> str | None:
         return f"plausible patch: {one_line(data['origin'])} (node {data['node']})"
     if kind == "model":
         return describe_conversation(data)
+    if kind == "assembly":
+        return describe_assembly(data)
     if kind == "discrepancy":
         return one_line(data["question"])
     return f"warning: {one_line(data['message'])}" if kind == "warning" else None
@@ -109,6 +111,12 @@ def describe_conversation(data: Mapping[str, Any]) -> str:
         commonest = max(rejected, key=lambda reason: rejected[reason])
         text += f", {sum(rejected.values()):,} without a patch (mostly: {one_line(commonest)})"
     return text
+
+
+def describe_assembly(data: Mapping[str, Any]) -> str:
+    """How many of the patches that a bug's hunks could be put together to were judged."""
+    hunks = f"{len(data['candidates'])} hunks"
+    return f"{hunks}: judged {data['judged']:,} of {data['combinations']:,} combinations"
 
 
 def describe_sandbox(name: str) -> str:

@@ -21,6 +21,7 @@ class Preset(StrEnum):
     RANKED = "ranked"
     ADAPTIVE = "adaptive"
     APRMCTS = "aprmcts"
+    MULTIMEND = "multimend"
 
 
 class Widening(StrEnum):
@@ -29,6 +30,7 @@ class Widening(StrEnum):
     RANKED = "ranked"
     PROGRESSIVE = "progressive"
     ONCE = "once"
+    GREEDY = "greedy"
     ADAPTIVE = "adaptive"
 
 
@@ -65,7 +67,11 @@ class SearchOptions:
 
     preset: Annotated[
         Preset | None,
-        _option("--search", "The tree's shape. Default: adaptive for a model, else ranked."),
+        _option(
+            "--search",
+            "The tree's shape; multimend mends bugs in several hunks, hunk by hunk."
+            " Default: adaptive for a model, else ranked.",
+        ),
     ] = None
     parallel: Annotated[
         int, _option("--parallel", "Nodes expanded side by side.", metavar="N", min=1)

@@ -57,6 +57,11 @@ class Patch:
             tuple(each for each in self.deleted if each == path),
         )
 
+    def moved(self, path: str, line: int) -> int:
+        """Where the patch leaves a 1-based line of the base; one that it changes, about there."""
+        before = [h for h in self.hunks if h.path == path and h.first + len(h.old) <= line]
+        return line + sum(len(hunk.new) - len(hunk.old) for hunk in before)
+
     @property
     def digest(self) -> str:
         """SHA-256 of the hunks: equal patches of one base have equal digests."""

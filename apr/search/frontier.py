@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from apr.core.tree import SearchTree
 from apr.search.adaptive import Adaptive
+from apr.search.greedy import Greedy
 from apr.search.ledger import Ledger, Selector
 from apr.search.order import InOrder
 from apr.search.settings import Policy, SearchSettings, Widening
@@ -59,4 +60,6 @@ def _make_selector(
         return InOrder(tree, settings, ledger)
     if settings.policy is Policy.MCTS and settings.widening is Widening.ADAPTIVE:
         return Adaptive(tree, settings, ledger)
+    if settings.policy is Policy.MCTS and settings.widening is Widening.GREEDY:
+        return Greedy(tree, settings, rng, ledger)
     return Walk(tree, settings, rng, ledger)

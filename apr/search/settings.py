@@ -22,6 +22,7 @@ class Widening(StrEnum):
     RANKED = "ranked"  # for long ranked lists of proposals; see apr.search.frontier
     PROGRESSIVE = "progressive"  # while it has fewer than k * visits ** alpha children
     ONCE = "once"  # one expansion makes a node fully expanded, as in APRMCTS
+    GREEDY = "greedy"  # always on from what helped last, as in MultiMend; see apr.search.greedy
     ADAPTIVE = "adaptive"  # by expected cost, which UCT's mean cannot see; see apr.search.adaptive
 
 
@@ -152,3 +153,6 @@ APRMCTS = SearchSettings(
     patience=1,
 )
 """The released configuration of APRMCTS; its 16 rounds are a budget of 48 candidates."""
+
+MULTIMEND = SearchSettings(widening=Widening.GREEDY, batch=1, max_depth=None)
+"""For patches that are put together hunk by hunk; see apr.generation.assembly."""

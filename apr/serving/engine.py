@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable
+from collections.abc import Sequence as Listing
 from dataclasses import dataclass
 
 import torch
@@ -20,9 +21,9 @@ from apr.serving.network import Decoder
 from apr.serving.rows import Rows
 from apr.serving.sampling import Needs
 from apr.serving.seating import Seating
-from apr.serving.sequence import Event, Finish, Sequence
+from apr.serving.sequence import Event, Finish, Odds, Sequence
 from apr.serving.slots import SPAN_STEP, SlotCache, round_up
-from apr.serving.steps import Steps, StepShape
+from apr.serving.steps import Steps, StepShape, Written
 from apr.serving.weights.vocabulary import Vocabulary
 
 NO_DRAFTS = Plan(1, {})
@@ -50,16 +51,17 @@ class Launch:
     seats: tuple[tuple[int, Sequence], ...]
     plan: Plan
     shape: StepShape
-    written: Tensor
+    written: Written
     is_ready: torch.cuda.Event | None
     is_typical: bool  # whether the time it takes says something of its shape
 
-    def read(self) -> list[list[int]]:
-        """Wait for the step; the tokens and the count of each row."""
+    def read(self) -> tuple[list[list[int]], Listing[list[list[float]]]]:
+        """Wait for the step; the tokens and the count of each row, and the odds of each place."""
         if self.is_ready is not None:
             self.is_ready.synchronize()
-        rows: list[list[int]] = self.written.tolist()
-        return rows
+        rows: list[list[int]] = self.written.tokens.tolist()
+        odds = self.written.odds
+        return rows, [[]] * len(rows) if odds is None else odds.tolist()
 
 
 class Engine:
@@ -181,7 +183,7 @@ class Engine:
         written = self._steps.run(shape)
         is_typical = is_typical and recorded == self._steps.recorded
         is_ready = None
-        if written.is_cuda:
+        if written.tokens.is_cuda:
             written, is_ready = _fetch(written)
         return Launch(tuple(seats.items()), plan, shape, written, is_ready, is_typical)
 
@@ -203,7 +205,7 @@ class Engine:
 
     def _settle(self, launch: Launch) -> list[Event]:
         """Hand each row's tokens to its sequence, and free the slots of those that ended."""
-        written = launch.read()
+        written, odds = launch.read()
         self._measure(launch)
         events = []
         slots = {sequence: slot for slot, sequence in self._seating.seats.items()}
@@ -213,6 +215,8 @@ class Engine:
             *chosen, count = written[row]
             slot, last = slots[sequence], sequence.last
             drafted = len(launch.plan.guesses.get(row, ()))
+            if sequence.sampling.odds is not None:
+                self._weigh(sequence, chosen[:count], odds[row])
             event = self._append(sequence, chosen[:count], drafted)
             self._seating.extend(slot, [last, *chosen[: count - 1]])
             if event.finish is not None:
@@ -248,16 +252,30 @@ class Engine:
         self.tally.accepted += accepted
         if self._drafts is not None:
             self._drafts.learn(sequence, sequence.tokens[before:], drafted)
-        text = ""
-        if sequence.is_streamed or sequence.finish is not None:
-            text = sequence.transcript.take(is_final=sequence.finish is not None)
-        return Event(sequence, text, sequence.finish)
+        if not sequence.is_streamed and sequence.finish is None:
+            return Event(sequence, "", None)
+        text = sequence.transcript.take(is_final=sequence.finish is not None)
+        is_told = bool(text) or sequence.finish is not None
+        return sequence.tell(text) if is_told else Event(sequence, "", None)
+
+    def _weigh(self, sequence: Sequence, tokens: list[int], odds: list[list[float]]) -> None:
+        """Note how likely tokens were that are about to be appended; the end is no text."""
+        most = sequence.sampling.odds or 0
+        for token, weighed in zip(tokens[: sequence.room], odds, strict=False):
+            if token in self._ends:
+                break
+            sequence.odds.append(Odds.read(token, weighed, most))
 
 
-def _fetch(written: Tensor) -> tuple[Tensor, torch.cuda.Event]:
-    """Begin to bring a tensor to the host; the event tells when it is there."""
-    host = torch.empty(written.shape, dtype=written.dtype, pin_memory=True)
-    host.copy_(written, non_blocking=True)
+def _fetch(written: Written) -> tuple[Written, torch.cuda.Event]:
+    """Begin to bring tensors to the host; the event tells when they are there."""
+    odds = None if written.odds is None else _copy(written.odds)
+    host = Written(_copy(written.tokens), odds)
     is_there = torch.cuda.Event()
     is_there.record()
     return host, is_there
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+    return host.copy_(tensor, non_blocking=True)

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from apr.serving import kernels
 
+MOST_ALTERNATIVES = 20  # likeliest tokens that can be asked for beside the chosen one
 COLDEST = 1e-5  # temperatures below choose the most likely token
 MULTIPLIERS = (0x85EBCA6B, 0xC2B2AE35)  # of MurmurHash3's last mixing step
 MASK_63 = (1 << 63) - 1
@@ -43,6 +45,7 @@ class Needs:
     noise: bool = False
     nucleus: bool = False
     penalties: bool = False
+    odds: bool = False
 
     @staticmethod
     def any(needs: Iterable[Needs]) -> Needs:
@@ -52,6 +55,7 @@ class Needs:
             noise=any(one.noise for one in found),
             nucleus=any(one.nucleus for one in found),
             penalties=any(one.penalties for one in found),
+            odds=any(one.odds for one in found),
         )
 
 
@@ -84,6 +88,23 @@ def pick_noisy(logits: Tensor, scale: Tensor, heat: Tensor, keys: Tensor) -> Ten
     """
     scores = logits.float() * scale[:, None, None]
     return gumbel(keys, logits.shape[-1]).mul_(heat[:, None, None]).add_(scores).argmax(-1)
+
+
+def weigh(logits: Tensor, chosen: Tensor) -> Tensor:
+    """How likely the model holds tokens to be, [rows, n, 1 + 2 * MOST_ALTERNATIVES], in float32.
+
+    First the log-probability of the chosen one [rows, n], then those of the likeliest, falling,
+    then their ids, which float32 holds exactly. They are the model's own: neither temperature nor
+    `top_p` nor penalties enter.
+    """
+    logs = logits.float().log_softmax(-1)
+    own = logs.gather(-1, chosen.unsqueeze(-1))
+    most = min(MOST_ALTERNATIVES, logs.shape[-1])
+    values, ids = logs.topk(most, dim=-1)
+    missing = (0, MOST_ALTERNATIVES - most)
+    values = functional.pad(values, missing, value=float("-inf"))
+    ids = functional.pad(ids, missing)
+    return torch.cat([own, values, ids.float()], dim=-1)
 
 
 def _penalties(rules: Rules, used: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import codecs
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from apr.serving.sampling import COLDEST, Needs
+from apr.serving.sampling import COLDEST, MOST_ALTERNATIVES, Needs
 
 
 class Finish(StrEnum):
@@ -19,7 +19,10 @@ class Finish(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How an answer is drawn; temperature 0 takes the likeliest token."""
+    """How an answer is drawn; temperature 0 takes the likeliest token.
+
+    `odds`: how many of the likeliest tokens are told beside each one chosen; None tells nothing.
+    """
 
     max_tokens: int
     temperature: float = 1.0
@@ -28,6 +31,7 @@ class Sampling:
     stop: tuple[str, ...] = ()
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
+    odds: int | None = None
     needs: Needs = field(init=False)
 
     def __post_init__(self) -> None:
@@ -35,6 +39,7 @@ class Sampling:
             noise=not self.is_greedy,
             nucleus=self.top_p < 1 and not self.is_greedy,
             penalties=self.presence_penalty != 0 or self.frequency_penalty != 0,
+            odds=self.odds is not None,
         )
         object.__setattr__(self, "needs", needs)
 
@@ -45,12 +50,34 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Odds:
+    """A token of an answer, its log-probability, and the likeliest tokens with theirs."""
+
+    token: int
+    logarithm: float
+    likeliest: tuple[tuple[int, float], ...]
+
+    @staticmethod
+    def read(token: int, weighed: list[float], most: int) -> Odds:
+        """From one place of what `sampling.weigh` returns."""
+        values = weighed[1 : 1 + most]
+        ids = weighed[1 + MOST_ALTERNATIVES :]
+        pairs = zip(ids, values, strict=False)
+        return Odds(token, weighed[0], tuple((int(one), value) for one, value in pairs))
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
-    """What became of a sequence in one step: new text, and the reason if it ended."""
+    """What became of a sequence in one step: new text, and the reason if it ended.
+
+    `odds` are those of the tokens that no event has told of yet, the first of them the `told`-th.
+    """
 
     sequence: Sequence
     text: str
     finish: Finish | None
+    odds: tuple[Odds, ...] = ()
+    told: int = 0
 
 
 class Transcript:
@@ -98,6 +125,8 @@ class Sequence:
     is_streamed: bool = False
     family: str = ""
     tokens: list[int] = field(default_factory=list)
+    odds: list[Odds] = field(default_factory=list)
+    told: int = 0  # of the odds, how many were given with an event
     finish: Finish | None = None
     cached_tokens: int = 0
     drafted: int = 0
@@ -111,6 +140,11 @@ class Sequence:
     def room(self) -> int:
         """How many tokens may still come."""
         return self.sampling.max_tokens - len(self.tokens)
+
+    def tell(self, text: str) -> Event:
+        """New text, with the odds that were not told before."""
+        told, self.told = self.told, len(self.odds)
+        return Event(self, text, self.finish, tuple(self.odds[told:]), told)
 
     @property
     def last(self) -> int:

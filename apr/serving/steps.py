@@ -16,7 +16,7 @@ from torch import Tensor
 
 from apr.serving.network import Decoder
 from apr.serving.rows import Rows, Whole
-from apr.serving.sampling import Needs, choose
+from apr.serving.sampling import Needs, choose, weigh
 from apr.serving.slots import SlotCache
 
 WARM_UPS = 2
@@ -32,12 +32,20 @@ class StepShape:
     needs: Needs
 
 
-class Steps:
-    """Runs steps over the rows of a cache.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a step has written.
 
-    `run` returns [rows, width + 1]: the tokens chosen at each place, and last how many of them
-    count, 0 for a row at rest.
+    `tokens` [rows, width + 1] are those chosen at each place, and last how many of them count, 0
+    for a row at rest. `odds` [rows, width, ...] is what `sampling.weigh` says, where it is needed.
     """
+
+    tokens: Tensor
+    odds: Tensor | None
+
+
+class Steps:
+    """Runs steps over the rows of a cache."""
 
     def __init__(
         self, decoder: Decoder, cache: SlotCache, rows: Rows, ends: tuple[int, ...], width: int
@@ -53,7 +61,7 @@ class Steps:
         self._drafts = torch.zeros((cache.slots, width), device=device, dtype=torch.int64)
         self._is_recorded = device.type == "cuda"
         self.recorded = 0
-        self._graphs: dict[StepShape, Callable[[], Tensor]] = {}
+        self._graphs: dict[StepShape, Callable[[], Written]] = {}
         # One pool of memory for all graphs: only one of them runs at a time.
         self._pool: Any = torch.cuda.graph_pool_handle() if self._is_recorded else None
 
@@ -66,7 +74,7 @@ class Steps:
             table[slot, -1] = len(guess)
         self._drafts[:rows] = torch.from_numpy(table).to(self._drafts.device)
 
-    def run(self, shape: StepShape) -> Tensor:
+    def run(self, shape: StepShape) -> Written:
         """Advance the first `shape.rows` slots; what is returned lives until the next call."""
         if not self._is_recorded:
             return self._compute(shape)
@@ -75,7 +83,7 @@ class Steps:
             self.recorded += 1
         return self._graphs[shape]()
 
-    def _record(self, shape: StepShape) -> Callable[[], Tensor]:
+    def _record(self, shape: StepShape) -> Callable[[], Written]:
         """Capture a step; the trial runs before it change no row, since all of them rest."""
         active = self._rows.wholes[Whole.ACTIVE].clone()
         self._rows.wholes[Whole.ACTIVE] = 0
@@ -90,13 +98,13 @@ class Steps:
             out = self._compute(shape)
         self._rows.wholes[Whole.ACTIVE] = active
 
-        def replay() -> Tensor:
+        def replay() -> Written:
             graph.replay()
             return out
 
         return replay
 
-    def _compute(self, shape: StepShape) -> Tensor:
+    def _compute(self, shape: StepShape) -> Written:
         wholes = self._rows.wholes[:, : shape.rows]
         active = wholes[Whole.ACTIVE]
         offsets = self._offsets[: shape.width]
@@ -109,7 +117,8 @@ class Steps:
         window = self._decoder.operations.window(self._cache, positions, places, shape.span)
         logits = self._decoder.logits(self._decoder.hidden(tokens, window))
         chosen = choose(logits, positions, self._rows.rules(shape.rows), shape.needs)
-        return self._advance(wholes, chosen, drafted, meant, shape.needs)
+        odds = weigh(logits, chosen) if shape.needs.odds else None
+        return Written(self._advance(wholes, chosen, drafted, meant, shape.needs), odds)
 
     def _advance(
         self, wholes: Tensor, chosen: Tensor, drafted: Tensor, meant: Tensor, needs: Needs

@@ -45,11 +45,16 @@ def find_functions(path: str, text: str) -> tuple[Function, ...]:
 
     A file with syntax errors yields the functions that could be read nevertheless.
     """
+    root = parse_source(path, text)
+    return () if root is None else tuple(_walk(root))
+
+
+def parse_source(path: str, text: str) -> Node | None:
+    """The syntax tree of a Java, JavaScript or C file; None for other languages."""
     language = _LANGUAGES.get(PurePosixPath(path).suffix.lower())
     if language is None:
-        return ()
-    tree = _parser(language).parse(text.encode("utf-8", "replace"))
-    return tuple(_walk(tree.root_node))
+        return None
+    return _parser(language).parse(text.encode("utf-8", "replace")).root_node
 
 
 @cache

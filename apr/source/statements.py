@@ -53,7 +53,7 @@ class SourceIndex:
 def index_source(path: str, text: str) -> SourceIndex:
     """Index one file by the language that its suffix names."""
     lines = split_lines(text)
-    tree = _parse(text) if path.endswith((".py", ".pyi", ".pyw")) else None
+    tree = parse_python(text) if path.endswith((".py", ".pyi", ".pyw")) else None
     if tree is None:
         return _index_lines(lines, find_functions(path, text))
     return _index(list(_Reader(lines).read(tree.body, 0, "", None)))
@@ -73,7 +73,8 @@ def _index_lines(lines: list[str], functions: tuple[Function, ...]) -> SourceInd
     return SourceIndex(tuple(by_line.values()), functions, by_line)
 
 
-def _parse(text: str) -> ast.Module | None:
+def parse_python(text: str) -> ast.Module | None:
+    """The tree of a Python text; None when it does not parse."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

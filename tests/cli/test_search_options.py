@@ -49,6 +49,14 @@ def test_aprmcts_is_one_option_with_the_published_values() -> None:
     assert found.stop_at_first_plausible
 
 
+def test_multimend_judges_one_patch_at_a_time_and_goes_on_from_what_helped() -> None:
+    options = ModelOptions(preset=Preset.MULTIMEND)
+    assert options.settings()["preset"] == "multimend"
+    found = searched(options)
+    assert found == shapes.MULTIMEND
+    assert (found.widening, found.batch, found.max_depth) == (shapes.Widening.GREEDY, 1, None)
+
+
 def test_every_option_reaches_the_search() -> None:
     options = ModelOptions(
         model="m",

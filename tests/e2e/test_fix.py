@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,28 @@ def test_a_bug_that_needs_two_edits_is_fixed_by_two_hunks(apr, tmp_path: Path) -
     assert patch["diff"].count("\n@@ ") + patch["origin"].count(" + ") >= 2
     apply(subject, patch["diff"])
     assert run_tests(subject, "tests/test_returns.py") == 0
+
+
+def test_given_hunks_are_mended_one_after_the_other(apr, tmp_path: Path) -> None:
+    subject = tmp_path / "spans"
+    subject.mkdir()
+    (subject / "spans.py").write_text(
+        "def span(items):\n    return max(items) + min(items)\n\n\n"
+        "def first(items):\n    return items[1]\n"
+    )
+    (subject / "test_spans.py").write_text(
+        "from spans import first, span\n\n\n"
+        "def test_span():\n    assert span([4, 9]) == 5\n\n\n"
+        "def test_first():\n    assert first([4, 9]) == 4\n"
+    )
+    where = ["--location", "spans.py:2", "--location", "spans.py:6"]
+    done = apr("fix", subject, "--search", "multimend", *where)
+    assert done.returncode == 0, done.stderr
+    told = re.search(r"2 hunks: judged (\d+) of ([\d,]+) combinations", done.stderr)
+    assert told is not None, done.stderr
+    assert int(told[1]) * 10 < int(told[2].replace(",", ""))
+    apply(subject, done.stdout)
+    assert run_tests(subject) == 0
 
 
 @pytest.mark.parametrize("name", ["crlf_file", "no_final_newline"])

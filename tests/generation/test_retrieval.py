@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
-from apr.generation.retrieval import K1, B, LineIndex, Place, words_of
+from apr.core.errors import BadInputError
+from apr.generation.retrieval import LineIndex, Place, TfIdf, index_lines, words_of
+from apr.generation.retrieval.embedding import SentenceEmbedder
+from apr.generation.retrieval.measures import K1, B
 
 SOURCES = {
     "a.py": "total_price = base_price + tax\nreturn total_price\nprint(name)\n",
@@ -50,3 +54,68 @@ def test_the_score_is_bm25() -> None:
 
 def test_an_empty_project_has_no_lines() -> None:
     assert LineIndex({}).search("anything", 3) == []
+
+
+def test_tf_idf_is_the_cosine_of_rarities() -> None:
+    measure = TfIdf([["apple"], ["apple", "pear", "pear"], ["plum"]])
+    common, rare = math.log(1 + 3 / 3), math.log(1 + 3 / 2)
+    norm = math.sqrt(common**2 + rare**2)
+    assert measure.scores(["apple"]) == pytest.approx({0: 1.0, 1: common / norm})
+    assert measure.scores(["pear", "apple"]) == pytest.approx({0: common / norm, 1: 1.0})
+    assert measure.scores(["quince"]) == {}
+
+
+def test_a_line_index_may_compare_by_tf_idf() -> None:
+    index = LineIndex(SOURCES, TfIdf)
+    [(place, score), *_] = index.search("limit", 3)
+    assert (place.text, score) == ("limit = 3", pytest.approx(1.0))
+
+
+def test_the_lines_around_the_query_are_not_elsewhere() -> None:
+    found = LineIndex(SOURCES).elsewhere("total_price", 5, "a.py", 1, 1)
+    assert [(place.path, place.line) for place, _ in found] == [("a.py", 2), ("b.py", 1)]
+
+
+def test_equal_texts_share_an_index() -> None:
+    index = index_lines(dict(SOURCES))
+    assert index_lines({path: str(text) for path, text in reversed(SOURCES.items())}) is index
+    assert index_lines(SOURCES, TfIdf) is not index
+    assert index_lines({**SOURCES, "c.py": "x = limit\n"}) is not index
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sentence encoder as transformers keeps them, with random weights."""
+    transformers = pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    folder = tmp_path_factory.mktemp("encoder")
+    letters = [chr(code) for code in range(33, 127)]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]
+    (folder / "vocab.txt").write_text("\n".join(words))
+    transformers.BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    torch.manual_seed(0)
+    shape = transformers.BertConfig(
+        vocab_size=len(words), hidden_size=32, num_hidden_layers=1, num_attention_heads=2
+    )
+    transformers.BertModel(shape).save_pretrained(folder)
+    return folder
+
+
+def test_an_embedder_orders_what_words_have_found(encoder: Path) -> None:
+    embedder = SentenceEmbedder(encoder)
+    one, same, other = embedder.embed(["price + tax", "price + tax", "print(name)"])
+    assert one == same
+    assert sum(a * a for a in one) == pytest.approx(1.0, abs=1e-5)
+    assert sum(a * b for a, b in zip(one, other, strict=True)) < 0.999
+    index = LineIndex(SOURCES, embedder=embedder)
+    found = index.search("grossPrice = netPrice + tax", 3)
+    assert found[0][0].path == "b.py"
+    assert found[0][1] == pytest.approx(1.0, abs=1e-5)
+    assert [score for _, score in found] == sorted((s for _, s in found), reverse=True)
+    assert index.search("nothing_like_it", 3) == []
+
+
+def test_a_folder_without_an_encoder_is_bad_input(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    with pytest.raises(BadInputError, match="no sentence encoder"):
+        SentenceEmbedder(tmp_path).embed(["x"])

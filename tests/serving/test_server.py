@@ -141,6 +141,44 @@ def test_a_streamed_chat_tells_roles_ends_and_usage(client: openai.OpenAI) -> No
     assert usage.completion_tokens == whole.usage.completion_tokens
 
 
+def test_how_likely_tokens_were_is_told_whole_and_in_pieces(client: openai.OpenAI) -> None:
+    asked: dict[str, Any] = {"model": "tiny", "messages": HI, "max_tokens": 9, "temperature": 0}
+    asked |= {"logprobs": True, "top_logprobs": 2}
+    whole = client.chat.completions.create(**asked).choices[0]
+    assert whole.logprobs is not None
+    content = whole.logprobs.content or []
+    assert b"".join(bytes(one.bytes or []) for one in content).decode("utf-8", "replace") == (
+        whole.message.content
+    )
+    for one in content:  # what is greedy takes the likeliest
+        assert one.logprob == one.top_logprobs[0].logprob >= one.top_logprobs[1].logprob
+    pieces = [
+        piece.choices[0].logprobs.content or []
+        for piece in client.chat.completions.create(**asked, stream=True)
+        if piece.choices[0].logprobs is not None
+    ]
+    streamed = [one for piece in pieces for one in piece]
+    assert [one.token for one in streamed] == [one.token for one in content]
+    assert [one.logprob for one in streamed] == pytest.approx(
+        [one.logprob for one in content], abs=1e-4
+    )
+
+
+def test_a_completion_tells_odds_and_offsets_and_may_begin_with_its_prompt(
+    client: openai.OpenAI,
+) -> None:
+    asked: dict[str, Any] = {"model": "tiny", "prompt": "x =", "max_tokens": 8, "seed": 1}
+    told = client.completions.create(**asked, logprobs=2).choices[0]
+    odds = told.logprobs
+    assert odds is not None and odds.tokens and odds.text_offset and odds.top_logprobs
+    ends = [at + len(token) for at, token in zip(odds.text_offset, odds.tokens, strict=True)]
+    assert odds.text_offset == [0, *ends[:-1]]
+    assert all(len(likeliest) <= 2 for likeliest in odds.top_logprobs)
+    echoed = client.completions.create(**asked, echo=True).choices[0].text
+    streamed = client.completions.create(**asked, echo=True, stream=True)
+    assert echoed == "".join(piece.choices[0].text for piece in streamed) == "x =" + told.text
+
+
 def test_prompts_come_as_texts_token_ids_and_lists_of_them(client: openai.OpenAI) -> None:
     def texts(prompt: Any) -> list[str]:
         reply = client.completions.create(
@@ -171,6 +209,8 @@ def test_the_model_is_listed(client: openai.OpenAI) -> None:
         ({"messages": [{"role": "user", "content": "x" * 600}]}, 400, "context length"),
         ({"model": "another"}, 404, "another"),
         ({"n": 17}, 400, "16 at most"),
+        ({"top_logprobs": 2}, 400, "top_logprobs needs logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, 400, "top_logprobs"),
         ({"stop": [str(i) for i in range(17)]}, 400, "stop"),
         ({"stream": True, "n": 17}, 400, "16 at most"),
     ],

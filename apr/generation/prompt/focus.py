@@ -27,26 +27,18 @@ def weigh_functions(
     """
     weights: dict[Focus, float] = {}
     for hunk in patch.hunks:
-        focus = _focus_at(sources, hunk.path, _moved(hunk.first, hunk.path, patch), None)
+        focus = _focus_at(sources, hunk.path, patch.moved(hunk.path, hunk.first), None)
         if focus is not None:
             weights[focus] = REFINED
     for suspect in locations:
         place = suspect.location
-        line = _moved(place.first, place.path, patch)
+        line = patch.moved(place.path, place.first)
         focus = _focus_at(sources, place.path, line, suspect.function)
         if focus is not None:
             weights.setdefault(focus, max(suspect.suspiciousness, 1e-6))
         if len(weights) >= most:
             break
     return list(weights.items())[:most]
-
-
-def _moved(line: int, path: str, patch: Patch) -> int:
-    """A line of the base as a line of the patched text."""
-    for hunk in patch.hunks:
-        if hunk.path == path and hunk.first + len(hunk.old) <= line:
-            line += len(hunk.new) - len(hunk.old)
-    return line
 
 
 def _focus_at(sources: Mapping[str, str], path: str, line: int, name: str | None) -> Focus | None:

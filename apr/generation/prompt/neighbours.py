@@ -10,7 +10,7 @@ from functools import cached_property
 
 from apr.core.patch import split_lines
 from apr.generation.prompt.answer import Focus
-from apr.generation.retrieval import LineIndex, Place
+from apr.generation.retrieval import LineIndex, Place, index_lines
 from apr.source.functions import Function
 from apr.source.statements import index_source
 
@@ -45,7 +45,7 @@ class Project:
 
     @cached_property
     def _lines(self) -> LineIndex:
-        return LineIndex(self._sources)
+        return index_lines(self._sources)
 
     @cached_property
     def _calls(self) -> Mapping[str, list[Place]]:
@@ -87,14 +87,8 @@ class Project:
 
     def similar(self, focus: Focus, code: str, most: int) -> list[Place]:
         """Lines elsewhere that share rare words with the focused code."""
-        own = code.split("\n")
-        found = self._lines.search(code, most + len(own), own)
-        elsewhere = (
-            place
-            for place, _ in found
-            if place.path != focus.path or not focus.first <= place.line <= focus.last
-        )
-        return [place for place, _ in zip(elsewhere, range(most), strict=False)]
+        found = self._lines.elsewhere(code, most, focus.path, focus.first, focus.last)
+        return [place for place, _ in found]
 
     def _show(self, path: str, function: Function, line: int | None = None) -> Neighbour:
         """The function, or where it is long its head and what stands around `line`."""

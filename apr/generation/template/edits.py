@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from math import log, sqrt
 from typing import Protocol
+
+from apr.generation.retrieval import TfIdf
 
 _MOST_CONSTANTS = 200
 
@@ -136,27 +137,10 @@ class DonorIndex:
 
     def __init__(self, donors: Iterable[str]) -> None:
         self._donors = sorted(set(donors))
-        self._postings: dict[str, list[int]] = {}
-        for number, donor in enumerate(self._donors):
-            for word in sorted(subtokens(donor)):
-                self._postings.setdefault(word, []).append(number)
-        self._norms = [self._norm(donor) for donor in self._donors]
+        self._measure = TfIdf([subtokens(donor) for donor in self._donors])
 
     def nearest(self, query: str, count: int) -> list[tuple[str, float]]:
         """At most `count` donors with their cosine in (0, 1], the nearest first."""
-        scores: dict[int, float] = {}
-        for word in sorted(subtokens(query)):
-            weight = self._idf(word) ** 2
-            for number in self._postings.get(word, ()):
-                scores[number] = scores.get(number, 0.0) + weight
-        norm = self._norm(query)
-        ranked = sorted(
-            (-score / (norm * self._norms[number]), number) for number, score in scores.items()
-        )
+        scores = self._measure.scores(subtokens(query))
+        ranked = sorted((-score, number) for number, score in scores.items())
         return [(self._donors[number], -score) for score, number in ranked[:count]]
-
-    def _norm(self, text: str) -> float:
-        return sqrt(sum(self._idf(word) ** 2 for word in sorted(subtokens(text)))) or 1.0
-
-    def _idf(self, word: str) -> float:
-        return log(1 + len(self._donors) / (1 + len(self._postings.get(word, ()))))

@@ -19,7 +19,6 @@ from apr.serving.http.orders import Order, order_chat, order_completion
 from apr.serving.http.replies import DONE, Envelope, count_usage, failed_piece, failure
 from apr.serving.http.schemas import AnyRequest, ChatRequest, CompletionRequest
 from apr.serving.http.service import BrokenError, BusyError, Service
-from apr.serving.sequence import Finish
 from apr.serving.weights.vocabulary import Vocabulary
 
 Result = TypeVar("Result")
@@ -68,12 +67,14 @@ def create_app(service: Service, vocabulary: Vocabulary, policy: Policy) -> Fast
     @app.post("/v1/chat/completions")
     async def chat(body: ChatRequest, request: Request) -> Response:
         order = await asyncio.to_thread(order_chat, body, vocabulary, policy.length)
-        return await answerer.answer(request, body, order, Envelope(policy.model, is_chat=True))
+        envelope = Envelope(policy.model, vocabulary, is_chat=True)
+        return await answerer.answer(request, body, order, envelope)
 
     @app.post("/v1/completions")
     async def completions(body: CompletionRequest, request: Request) -> Response:
         order = await asyncio.to_thread(order_completion, body, vocabulary, policy.length)
-        return await answerer.answer(request, body, order, Envelope(policy.model, is_chat=False))
+        envelope = Envelope(policy.model, vocabulary, is_chat=False, is_echo=body.echo)
+        return await answerer.answer(request, body, order, envelope)
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
@@ -113,9 +114,8 @@ class Answerer:
             texts = await unless_gone(request, writing)
         except TimeoutError:
             raise TimeOutError(self._too_late) from None
-        finishes = [one.finish or Finish.CANCELLED for one in order.sequences]
         usage = count_usage(order.prompts, order.sequences)
-        return JSONResponse(envelope.whole([*texts.values()], finishes, usage))
+        return JSONResponse(envelope.whole(texts, usage))
 
     @property
     def _too_late(self) -> str:
@@ -139,7 +139,7 @@ class Answerer:
         """The server-sent events of a reply."""
         indices = {sequence: i for i, sequence in enumerate(order.sequences)}
         deadline = asyncio.get_running_loop().time() + self._policy.timeout_s
-        opening = [envelope.opening(i) for i in indices.values()] if envelope.is_chat else []
+        opening = envelope.openings(order.sequences)
         async with aclosing(self._service.write(order.sequences)) as events:
             while True:
                 try:
@@ -150,8 +150,8 @@ class Answerer:
                 except TimeoutError:
                     yield failed_piece(self._too_late, "timeout_error")
                     return
-                yield "".join((*opening, envelope.piece(indices[event.sequence], event)))
-                opening = []
+                yield opening + envelope.piece(indices[event.sequence], event)
+                opening = ""
         if body.wants_usage:
             yield envelope.closing(count_usage(order.prompts, order.sequences))
         yield DONE

@@ -108,4 +108,5 @@ def _sampling(request: AnyRequest, room: int, seed: int, index: int) -> Sampling
         stop=request.stops,
         presence_penalty=request.presence_penalty or 0.0,
         frequency_penalty=request.frequency_penalty or 0.0,
+        odds=request.odds,
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections.abc import Mapping
 from collections.abc import Sequence as Listing
 from dataclasses import dataclass, field
 from typing import Any
 
-from apr.serving.sequence import Event, Finish, Sequence
+from apr.serving.http.odds import chat_odds, text_odds
+from apr.serving.sequence import Event, Finish, Odds, Sequence
+from apr.serving.weights.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,29 +20,36 @@ class Envelope:
     """What all pieces of one reply have in common."""
 
     model: str
+    vocabulary: Vocabulary
     is_chat: bool
+    is_echo: bool = False
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     created: int = field(default_factory=lambda: int(time.time()))
 
-    def whole(
-        self, texts: Listing[str], finishes: Listing[Finish], usage: object
-    ) -> dict[str, Any]:
+    def whole(self, texts: Mapping[Sequence, str], usage: object) -> dict[str, Any]:
         """The reply at once."""
-        choices = [
-            self._choice(i, finish, **self._said(text, "message"))
-            for i, (text, finish) in enumerate(zip(texts, finishes, strict=True))
-        ]
+        choices = []
+        for i, (sequence, text) in enumerate(texts.items()):
+            said = self._said(self._echo(sequence) + text, "message")
+            finish = sequence.finish or Finish.CANCELLED
+            odds = self._odds(sequence, sequence.odds, 0)
+            choices.append(self._choice(i, finish, odds, **said))
         return self._wrap(choices, is_piece=False) | {"usage": usage}
 
-    def opening(self, index: int) -> str:
-        """The first piece of a chat's answer: who speaks."""
-        delta = {"role": "assistant", "content": ""}
-        return self._line([self._choice(index, None, delta=delta)])
+    def openings(self, sequences: Listing[Sequence]) -> str:
+        """What comes before the first piece of all answers: who speaks, or the prompt's echo."""
+        said: list[dict[str, Any]]
+        if self.is_chat:
+            said = [{"delta": {"role": "assistant", "content": ""}} for _ in sequences]
+        else:
+            said = [{"text": echo} for one in sequences if (echo := self._echo(one))]
+        return "".join(self._line([self._choice(i, None, **one)]) for i, one in enumerate(said))
 
     def piece(self, index: int, event: Event) -> str:
         """A piece of an answer."""
         said = self._said(event.text, "delta")
-        return self._line([self._choice(index, event.finish, **said)])
+        odds = self._odds(event.sequence, event.odds, event.told)
+        return self._line([self._choice(index, event.finish, odds, **said)])
 
     def closing(self, usage: object) -> str:
         """The piece that tells the tokens used."""
@@ -51,8 +61,21 @@ class Envelope:
         role = {"role": "assistant"} if name == "message" else {}
         return {name: {**role, "content": text}}
 
-    def _choice(self, index: int, finish: Finish | None, **said: Any) -> dict[str, Any]:
-        return {"index": index, **said, "logprobs": None, "finish_reason": finish}
+    def _echo(self, sequence: Sequence) -> str:
+        return self.vocabulary.text(sequence.prompt) if self.is_echo else ""
+
+    def _odds(self, sequence: Sequence, fresh: Listing[Odds], told: int) -> dict[str, Any] | None:
+        if sequence.sampling.odds is None:
+            return None
+        if self.is_chat:
+            return chat_odds(fresh, self.vocabulary)
+        earlier = (self.vocabulary.text([one.token]) for one in sequence.odds[:told])
+        return text_odds(fresh, self.vocabulary, sum(map(len, earlier)))
+
+    def _choice(
+        self, index: int, finish: Finish | None, odds: object = None, **said: Any
+    ) -> dict[str, Any]:
+        return {"index": index, **said, "logprobs": odds, "finish_reason": finish}
 
     def _line(self, choices: list[dict[str, Any]]) -> str:
         return _event(self._wrap(choices, is_piece=True))

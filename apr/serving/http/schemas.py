@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
+
+from apr.serving.sampling import MOST_ALTERNATIVES
 
 MOST_ANSWERS = 1024
 MOST_STOPS = 16
@@ -55,6 +57,11 @@ class AnyRequest(BaseModel):
 
     stream_options: StreamOptions | None = None
 
+    @property
+    def odds(self) -> int | None:
+        """How many of the likeliest tokens are to be told beside each chosen one; None: nothing."""
+        return None
+
     prompt_cache_key: str = ""
     """Requests of one key, such as a bug, copy from each other's answers; "": those of equal
     prompt. It decides the speed, never the text."""
@@ -97,6 +104,23 @@ class ChatRequest(AnyRequest):
     max_completion_tokens: int | None = Field(default=None, ge=1)
     """The newer name of `max_tokens`."""
 
+    logprobs: bool | None = None
+    """Whether each token's log-probability is told."""
+
+    top_logprobs: int | None = Field(default=None, ge=0, le=MOST_ALTERNATIVES)
+    """How many of the likeliest tokens are told beside each one."""
+
+    @model_validator(mode="after")
+    def _check(self) -> ChatRequest:
+        if self.top_logprobs is not None and not self.logprobs:
+            raise ValueError("top_logprobs needs logprobs to be true")
+        return self
+
+    @property
+    def odds(self) -> int | None:
+        """See `AnyRequest`."""
+        return (self.top_logprobs or 0) if self.logprobs else None
+
 
 class CompletionRequest(AnyRequest):
     """`POST /v1/completions`: text, token ids, or several of either."""
@@ -104,3 +128,19 @@ class CompletionRequest(AnyRequest):
     prompt: str | list[str] | list[int] | list[list[int]]
     echo: bool = False
     """Whether an answer begins with its prompt."""
+
+    logprobs: int | None = Field(default=None, ge=0, le=MOST_ALTERNATIVES)
+    """Tells each token's log-probability, and those of so many of the likeliest."""
+
+    @model_validator(mode="after")
+    def _check(self) -> CompletionRequest:
+        if self.echo and self.logprobs is not None:
+            raise ValueError(
+                "a prompt's tokens are not weighed: echo and logprobs exclude each other"
+            )
+        return self
+
+    @property
+    def odds(self) -> int | None:
+        """See `AnyRequest`."""
+        return self.logprobs

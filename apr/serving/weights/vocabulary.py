@@ -88,15 +88,17 @@ class Vocabulary:
                 pieces[identity] = word.encode()
         return pieces
 
+    def piece(self, token: int) -> bytes:
+        """What one id adds to the text; ids beyond the vocabulary add nothing."""
+        return self.pieces[token] if token < len(self.pieces) else b""
+
     @property
     def _is_byte_level(self) -> bool:
         return '"ByteLevel"' in json.dumps(json.loads(self._tokenizer.to_str())["decoder"])
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of a whole answer; ids beyond the vocabulary say nothing."""
-        pieces = self.pieces
-        raw = b"".join(pieces[i] for i in ids if i < len(pieces))
-        return raw.decode("utf-8", "replace")
+        return b"".join(map(self.piece, ids)).decode("utf-8", "replace")
 
 
 def _to_json(value: Any, indent: int | None = None) -> str:

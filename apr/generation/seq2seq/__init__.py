@@ -1,0 +1,1 @@
+"""Patches from a small encoder-decoder, hunk by hunk, in the manner of MultiMend."""
