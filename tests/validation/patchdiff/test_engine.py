@@ -389,3 +389,11 @@ def test_an_object_without_attributes_can_be_expected(compare):
     assert found.witness is not None
     assert "('One', {})" in "".join(w.text for w in (found.witness, *found.alternatives))
     assert all(w.is_proven for w in (found.witness, *found.alternatives))
+
+
+def test_a_classmethod_around_a_classmethod_is_no_difference(compare):
+    text = "class C:\n    @classmethod\n    def f(cls, n):\n        return n + 1\n"
+    twice = text.replace("    @classmethod\n", "    @classmethod\n    @classmethod\n")
+    suite = "import m\n\n\ndef test_f():\n    assert m.C.f(3) == 4\n"
+    report = compare({"test_m.py": suite}, "m.py", text, twice.replace("n + 1", "1 + n"))
+    assert report.verdict is DiffVerdict.EQUIVALENT, report.reason
