@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from apr.storage.store import SqlRunStore
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from apr.generation.prompt.differentiating import AuthorSettings, ModelAuthor
     from apr.generation.prompt.generator import PromptGenerator
     from apr.generation.prompt.settings import PromptSettings
     from apr.llm.cache import CachingClient
@@ -159,6 +160,32 @@ def make_proposer(
     most = MODEL_CANDIDATES if conversation is not None else AssemblySettings().candidates
     assembling = AssemblingGenerator(generator, AssemblySettings(candidates=most))
     return Proposer(assembling, evaluator, conversation, lambda: assembling.assembled)
+
+
+@contextmanager
+def open_author(
+    chosen: ModelSettings,
+    purse: Purse,
+    names: Sequence[str],
+    issue: str,
+    how: AuthorSettings,
+) -> Iterator[ModelAuthor]:
+    """A model that writes tests of the versions with these names; it is not asked twice.
+
+    Raises:
+        BadInputError: when there is no such model, no key, or no price for a cap on money.
+        StoreError: when the database that keeps its answers cannot be opened.
+    """
+    from apr.generation.prompt.differentiating import ModelAuthor
+    from apr.llm.cache import CachingClient
+    from apr.llm.client import OpenAIClient
+
+    endpoint = make_endpoint(chosen, caps_money=purse.caps_money)
+    endpoint.api_key()
+    replies = SqlReplyStore(open_engine(AppSettings()))
+    with OpenAIClient(endpoint, purse, how.seed) as asked:
+        client = CachingClient(asked, replies, chosen.base_url or "")
+        yield ModelAuthor(client, names, issue, how)
 
 
 def conversation(

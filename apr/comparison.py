@@ -11,6 +11,7 @@ from apr.subject import PreparedSubject
 from validation.patchdiff.engine import Notify, Subject, compare_versions
 from validation.patchdiff.model import DiffReport, DiffSettings
 from validation.patchdiff.sessions import Place, Version
+from validation.patchdiff.written import Author
 from validation.temporary import temporary_folder
 from validation.workspace import SourceTree, Workspace, copy_workspace
 
@@ -30,8 +31,11 @@ def compare_patches(
     patches: Sequence[NamedPatch],
     settings: DiffSettings,
     notify: Notify,
+    author: Author | None = None,
 ) -> DiffReport:
     """Apply each patch to a copy of its own and compare what the copies do.
+
+    The `author` may write tests of the affected functions.
 
     Raises:
         PatchDoesNotApplyError: when a patch does not fit the subject.
@@ -59,7 +63,7 @@ def compare_patches(
             subject.limits,
             subject.bug.trigger_tests,
         )
-        return compare_versions(compared, settings, notify)
+        return compare_versions(compared, settings, notify, author)
 
 
 def _texts(

@@ -82,8 +82,14 @@ def _edited(
 
 
 def _inside(tree: ast.Module, function: str) -> Iterator[ast.AST]:
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name == function:
+    """The nodes of a function, or of a method named with its classes."""
+    owner, _, name = function.rpartition(".")
+    bodies = [tree.body]
+    for part in owner.split(".") if owner else ():
+        classes = [n for body in bodies for n in body if isinstance(n, ast.ClassDef)]
+        bodies = [each.body for each in classes if each.name == part]
+    for node in (node for body in bodies for node in body):
+        if isinstance(node, ast.FunctionDef) and node.name == name:
             yield node
             for statement in node.body:
                 yield from ast.walk(statement)

@@ -41,18 +41,41 @@ class PatchComparison:
         """Whether a test was seen to pass on one side and to fail on the other."""
         tests = (found.get("test") for found in self.report.get("discrepancies", ()))
         by_call = any(test and test["proven"] for test in tests)
-        return self.verdict == DIVERGENT and (by_call or bool(self.report.get("suite")))
+        by_test = bool(self.report.get("suite")) or bool(self._written.get("differences"))
+        return self.verdict == DIVERGENT and (by_call or by_test)
+
+    @property
+    def is_only(self) -> frozenset[str]:
+        """Of "wording" and "internal" what is true of each difference that was found.
+
+        The first says that only the words of an error or a warning differ, the second that it was
+        seen on a private function. A test that tells the sides apart is neither.
+        """
+        found = self.report.get("discrepancies", ())
+        by_test = self.report.get("suite") or self._written.get("differences")
+        marks = ("wording", "internal")
+        return frozenset(m for m in marks if found and not by_test and all(f[m] for f in found))
+
+    @property
+    def _written(self) -> Mapping[str, Any]:
+        """What became of tests that were written for the comparison."""
+        return self.report.get("written") or {}
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Counts over all comparisons; a comparison counts for each kind of difference once."""
+    """Counts over all comparisons; a comparison counts for each kind of difference once.
+
+    `wording` and `internal` count those that differ in words, or on private functions, alone.
+    """
 
     verdicts: Mapping[str, int]
     kinds: Mapping[str, int]
     total: int
     instances: int
     proven: int
+    wording: int = 0
+    internal: int = 0
 
     @property
     def divergent(self) -> float:
@@ -68,6 +91,8 @@ def summarize(records: Sequence[PatchComparison]) -> Rates:
         total=len(records),
         instances=len({record.instance for record in records}),
         proven=sum(record.is_proven for record in records),
+        wording=sum("wording" in record.is_only for record in records),
+        internal=sum("internal" in record.is_only for record in records),
     )
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apr.cli import options as o
+from apr.cli.author_options import AuthorOptions
 from apr.cli.bench_options import OnlyOption
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
@@ -75,9 +76,9 @@ class Effort:
     memory: o.MemoryOption = 3072
     test_timeout: o.TestTimeoutOption = 60.0
 
-    def conditions(self, places: Places) -> Conditions:
+    def conditions(self, places: Places, writer: AuthorOptions) -> Conditions:
         """What all comparisons have in common."""
-        from apr.cli.divergences import Conditions
+        from apr.cli.divergences import SIDES, Conditions
         from validation.patchdiff.model import DiffSettings
 
         settings = make_settings(
@@ -89,7 +90,10 @@ class Effort:
             seed=self.seed,
             repeats=self.confirm,
         )
-        return Conditions(places, settings, how)
+        purse = writer.make_purse()
+        return Conditions(
+            places, settings, how, lambda issue: writer.author(purse, SIDES, issue, self.seed)
+        )
 
 
 WorkersOption = Annotated[
@@ -109,6 +113,7 @@ FolderOption = Annotated[
 def patchdiff(
     inputs: Inputs,
     effort: Effort,
+    writer: AuthorOptions,
     workers: WorkersOption = 1,
     output: FolderOption = None,
     form: o.FormatOption = Format.TEXT,
@@ -128,8 +133,11 @@ def patchdiff(
         raise BadInputError(f"--repositories {inputs.repositories} is no folder")
     places = Places(inputs.repositories.resolve(), default_cache_dir(), inputs.python)
     path = None if output is None else output / "comparisons.jsonl"
-    file = ComparisonFile(path, {**asdict(effort), "python": inputs.python})
-    conditions = effort.conditions(places)
+    protocol = {**asdict(effort), "python": inputs.python}
+    if writer.model is not None:
+        protocol["writer"] = asdict(writer)
+    file = ComparisonFile(path, protocol)
+    conditions = effort.conditions(places, writer)
     records = run_missing(questions, conditions, file, workers, quiet=quiet)
     emit_comparisons(records, form, output)
 
@@ -213,6 +221,8 @@ def emit_comparisons(records: Sequence[PatchComparison], form: Format, output: P
                 "kinds": dict(rates.kinds),
                 "divergent": rates.divergent,
                 "proven": rates.proven,
+                "wording": rates.wording,
+                "internal": rates.internal,
                 "comparisons": [asdict(record) for record in records],
             }
         )
@@ -227,4 +237,5 @@ def emit_comparisons(records: Sequence[PatchComparison], form: Format, output: P
     told = ", ".join(f"{number} {name}" for name, number in sorted(rates.verdicts.items()))
     patches = count(rates.total, "patch", "patches")
     said = f"{patches} on {count(rates.instances, 'instance')}: {told}"
-    emit_rich(Group(table, Text(), Text(f"{said}; {rates.divergent:.1%} divergent")))
+    alone = f"{rates.wording} in words alone, {rates.internal} on private functions alone"
+    emit_rich(Group(table, Text(), Text(f"{said}; {rates.divergent:.1%} divergent ({alone})")))

@@ -26,6 +26,7 @@ from apr.datasets.differential import (
     label_correctness,
 )
 from apr.results.details import RunDetails, load_details
+from validation.runners.session import HARNESS_ROOT
 from validation.sandbox.interpreter import python_readable_paths
 from validation.sandbox.policy import SandboxPolicy
 from validation.sandbox.select import open_sandbox
@@ -121,7 +122,7 @@ def judge(details: RunDetails, dataset: Dataset, settings: RunSettings) -> Compa
 
 def sandboxed(python: str, settings: RunSettings) -> Execute:
     """Runs both programs of a comparison where the candidates were run."""
-    readable = (*python_readable_paths(python), str(CHILD_SCRIPT))
+    readable = (*python_readable_paths(python), str(CHILD_SCRIPT), str(HARNESS_ROOT))
     policy = SandboxPolicy(memory_mib=settings.memory_mib, readable_paths=readable)
 
     def execute(request: bytes, timeout_s: float) -> bytes:

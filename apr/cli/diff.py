@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group, RenderableType
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apr.cli import options as o
+from apr.cli.author_options import AuthorOptions
 from apr.cli.groups import grouped
 from apr.cli.images import make_ready
 from apr.cli.output import Format, check_output, emit_json, emit_rich, err_console
@@ -24,7 +24,7 @@ from apr.cli.validate import read_patches
 from apr.core.errors import BadInputError, EnvironmentUnusableError, ExitCode
 
 if TYPE_CHECKING:
-    from validation.patchdiff.model import DiffReport, Discrepancy, Outcome
+    from validation.patchdiff.model import DiffReport, Discrepancy
 
 COMPARE = "Comparison"
 
@@ -96,6 +96,7 @@ def diff(
     subject: SubjectOptions,
     left: LeftOption,
     place: PlaceOptions,
+    writer: AuthorOptions,
     right: RightOption = None,
     base: BaseOption = False,
     seconds: DiffSecondsOption = 60.0,
@@ -111,7 +112,8 @@ def diff(
 
     The project's own tests are run to see how they call the functions that the patches change.
     Those calls, and many variations of them, are repeated on both sides, in sandboxes; a
-    difference counts when it shows again in fresh ones. The project is only read.
+    difference counts when it shows again in fresh ones. The project is only read. With --model, a
+    language model writes tests of these functions too, whose calls join those of the suite.
 
     The exit code is 0 when no difference was found, 1 when the patches behave differently, and
     4 when too little could be run to say either.
@@ -129,10 +131,16 @@ def diff(
     how = DiffSettings(seconds=seconds, seed=seed, repeats=confirm, wanted=differences)
     make_ready(image, bug, quiet=quiet)
     diffs = {side: changes[side].changes if side in changes else () for side in names}
-    with reporting(quiet=quiet) as listener:
-        found = open_service().diff(bug, settings, diffs, how, listener)
+    issue = bug.issue_text or ""
+    with (
+        writer.author(writer.make_purse(), tuple(names), issue, seed) as author,
+        reporting(quiet=quiet) as listener,
+    ):
+        found = open_service().diff(bug, settings, diffs, how, listener, author)
     written = write_tests(found, tests)
     if form is Format.JSON:
+        from validation.patchdiff.document import report_document
+
         emit_json(report_document(found), output)
     else:
         emit_rich(render_report(found), output=output)
@@ -171,93 +179,25 @@ def write_tests(report: DiffReport, folder: Path | None) -> int:
     """
     if folder is None:
         return 0
-    proven = [f.witness for f in report.discrepancies if f.witness and f.witness.is_proven]
+    proven = list(proven_tests(report))
     try:
         if proven:
             folder.mkdir(parents=True, exist_ok=True)
-        for witness in proven:
-            text = witness.text.encode("utf-8", "surrogatepass")
-            (folder / witness.name).write_bytes(text)
+        for name, text in proven:
+            (folder / name).write_bytes(text.encode("utf-8", "surrogatepass"))
     except OSError as error:
         reason = error.strerror
         raise EnvironmentUnusableError(f"cannot write tests to {folder}: {reason}") from error
     return len(proven)
 
 
-def report_document(report: DiffReport) -> dict[str, Any]:
-    """The comparison as JSON."""
-    return {
-        "versions": list(report.versions),
-        "verdict": report.verdict.value,
-        "reason": report.reason,
-        "discrepancies": [discrepancy_document(report, each) for each in report.discrepancies],
-        "invalid": [discrepancy_document(report, each) for each in report.invalid],
-        "suite": [
-            {"test": each.test, "outcomes": [outcome.value for outcome in each.outcomes]}
-            for each in report.suite
-        ],
-        "targets": [
-            {
-                "path": t.path,
-                "function": t.name,
-                "changed": t.is_changed,
-                "reaches": list(t.reaches),
-            }
-            for t in report.targets
-        ],
-        "coverage": {
-            name: asdict(covered)
-            for name, covered in zip(report.versions, report.coverage, strict=True)
-        },
-        "executions": report.executions,
-        "observed_calls": report.observed,
-        "skipped_calls": report.skipped,
-        "rejected": report.rejected,
-        "duration_s": report.duration_s,
-        "first_s": report.first_s,
-        "notes": list(report.notes),
-    }
-
-
-def discrepancy_document(report: DiffReport, found: Discrepancy) -> dict[str, Any]:
-    """One difference with what was seen of it."""
-    from validation.patchdiff.render import show_call
-
-    witness = found.witness
-    return {
-        "function": str(found.target),
-        "call": show_call(found.target, found.call),
-        "question": found.question,
-        "aspects": [aspect.value for aspect in found.aspects],
-        "invalid": found.invalid,
-        "internal": found.is_internal,
-        "wording": found.is_wording,
-        "outcomes": {
-            name: outcome_document(outcome)
-            for name, outcome in zip(report.versions, found.outcomes, strict=True)
-        },
-        "base": None if found.base is None else outcome_document(found.base),
-        "confirmed": found.confirmation.runs,
-        "test": None
-        if witness is None
-        else {
-            "name": witness.name,
-            "passes": list(witness.passes),
-            "fails": list(witness.fails),
-            "proven": witness.is_proven,
-            "text": witness.text,
-        },
-    }
-
-
-def outcome_document(outcome: Outcome) -> dict[str, Any]:
-    """What one version did; empty fields are left out."""
-    from validation.patchdiff.render import show_outcome
-
-    told = asdict(outcome)
-    told.pop("lines")
-    kept = {name: value for name, value in told.items() if value not in ({}, (), "", None)}
-    return {**kept, "shown": show_outcome(outcome)}
+def proven_tests(report: DiffReport) -> Iterator[tuple[str, str]]:
+    """Names and texts of all tests that were seen to pass on one side and to fail on another."""
+    for found in report.discrepancies:
+        if found.witness is not None and found.witness.is_proven:
+            yield found.witness.name, found.witness.text
+    for written in report.written.differences if report.written is not None else ():
+        yield written.test.name, written.test.text
 
 
 def render_report(report: DiffReport) -> RenderableType:
@@ -274,12 +214,23 @@ def render_report(report: DiffReport) -> RenderableType:
             code = found.witness.text.partition('"""\n\n')[2].strip().split("\n")
             shown = "\n".join(f"      {printable(line)}".rstrip() for line in code)
             parts.append(Text(shown, style="dim"))
+    parts += _written_tests(report)
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in _evidence(report):
         grid.add_row(name, Text(value))
     return Group(*parts, Text(), grid)
+
+
+def _written_tests(report: DiffReport) -> Iterator[RenderableType]:
+    for each in report.written.differences if report.written is not None else ():
+        outcomes = zip(report.versions, each.difference.outcomes, strict=True)
+        said = ", ".join(f"{version} {outcome.value}" for version, outcome in outcomes)
+        yield Text()
+        yield Text(f"{each.test.name}: {said}", style="bold")
+        shown = "\n".join(f"      {printable(line)}" for line in each.test.text.splitlines())
+        yield Text(shown, style="dim")
 
 
 def _details(found: Discrepancy) -> Iterator[str]:
@@ -314,6 +265,9 @@ def _evidence(report: DiffReport) -> Iterator[tuple[str, str]]:
     if report.skipped:
         yield "", f"{count(report.skipped, 'call')} could not be described"
     yield "reached", _reached(report.versions, report)
+    if report.written is not None:
+        counts = ", ".join(f"{number} {name}" for name, number in report.written.counts.items())
+        yield "written", f"{count(report.written.total, 'test')}: {counts or 'none'}"
     if report.rejected:
         yield "rejected", f"{count(report.rejected, 'difference')} that chance may explain"
     yield "took", duration(report.duration_s)

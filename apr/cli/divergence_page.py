@@ -41,7 +41,8 @@ def _summary(rates: Rates) -> str:
     kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(rates.kinds.items()))
     text = (
         f"{count(rates.total, 'patch', 'patches')} on {count(rates.instances, 'instance')}: {told}."
-        f" {rates.divergent:.1%} are divergent; {rates.proven} of them proven by a test."
+        f" {rates.divergent:.1%} are divergent; {rates.proven} of them proven by a test,"
+        f" {rates.wording} in words alone, {rates.internal} on private functions alone."
     )
     return f"<p>{_text(text)}</p>" + (f"\n<p>Kinds: {_text(kinds)}.</p>" if kinds else "")
 
@@ -74,6 +75,10 @@ def _parts(report: Mapping[str, Any]) -> Iterator[str]:
             state = "proven" if found["test"]["proven"] else "not proven"
             yield f"<p>{_text(found['test']['name'])}, {state}:</p>"
             yield f"<pre>{_text(found['test']['text'])}</pre>"
+    for found in (report.get("written") or {}).get("differences", ()):
+        told = ", ".join(f"{name} {outcome}" for name, outcome in found["outcomes"].items())
+        yield f"<h3>{_text(found['name'])}, written by a model: {_text(told)}</h3>"
+        yield f"<pre>{_text(found['text'])}</pre>"
     covered = ", ".join(
         f"{name} {each['reached']} of {each['total']}" for name, each in report["coverage"].items()
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from apr.bench.divergence import IDENTICAL, PatchComparison
 from apr.bench.journal import ERROR
-from apr.cli.diff import report_document
 from apr.cli.progress import Listener
 from apr.comparison import NamedPatch, compare_patches
 from apr.core.candidate import patch_from_diff
@@ -21,14 +21,18 @@ from apr.core.patch import Patch
 from apr.datasets.swebench.instances import Instance, Prediction
 from apr.datasets.swebench.local import Places, make_bug
 from apr.subject import prepare_subject
-from validation.patchdiff.classify import classify
+from validation.patchdiff.classify import change_together, classify, classify_test
+from validation.patchdiff.document import report_document
 from validation.workspace import SourceTree
 
 if TYPE_CHECKING:
     from apr.settings import RunSettings
     from validation.patchdiff.model import DiffSettings
+    from validation.patchdiff.written import Author
 
-GOLD, TOOL = "gold", "tool"
+SIDES = GOLD, TOOL = "gold", "tool"
+OpenAuthor = Callable[[str], AbstractContextManager["Author | None"]]
+"""Opens who writes tests, told what was reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Conditions:
     places: Places
     settings: RunSettings
     how: DiffSettings
+    open_author: OpenAuthor = lambda issue: nullcontext()
 
 
 def digest_of(prediction: Prediction) -> str:
@@ -74,11 +79,19 @@ def _compare(
         ]
         if is_same_program(patches[0].patch, patches[1].patch, base):
             return replace(record, verdict=IDENTICAL, message="the same program")
-        report = compare_patches(subject, patches, conditions.how, listener)
+        with conditions.open_author(instance.problem_statement) as author:
+            report = compare_patches(subject, patches, conditions.how, listener, author)
+        left, right = (each.patch.apply(base) for each in patches)
+        are_aligned = change_together(base, left, right)
+    kinds = [classify(found, are_aligned=are_aligned) for found in report.discrepancies]
+    if not kinds and report.written is not None:
+        kinds = [
+            classify_test(each, are_aligned=are_aligned) for each in report.written.differences
+        ]
     return replace(
         record,
         verdict=report.verdict.value,
-        kinds=tuple(classify(found).value for found in report.discrepancies),
+        kinds=tuple(kind.value for kind in kinds),
         message=report.reason,
         report=report_document(report),
     )

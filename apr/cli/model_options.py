@@ -40,6 +40,43 @@ def _option(name: str, meaning: str, **more: Any) -> Any:
     return typer.Option(name, rich_help_panel=MODEL, help=meaning, **more)
 
 
+NameOption = Annotated[
+    str | None, _option("--model", "The model, as its server knows it.", metavar="NAME")
+]
+AddressOption = Annotated[
+    str | None,
+    _option(
+        "--base-url",
+        "An OpenAI-compatible server, such as http://127.0.0.1:8080/v1. Default: the vendor's.",
+        metavar="URL",
+    ),
+]
+KeyOption = Annotated[
+    str, _option("--api-key-env", "The environment variable with the key.", metavar="VAR")
+]
+PriceOption = Annotated[
+    str | None,
+    _option(
+        "--price",
+        "US dollars for a million tokens of prompt and of answer, such as 0.15:0.6;"
+        " and of prompt that the server had cached.",
+        metavar="IN:OUT[:CACHED]",
+    ),
+]
+PromptTokensOption = Annotated[
+    int, _option("--prompt-tokens", "Size of a prompt.", metavar="N", min=200)
+]
+AnswerTokensOption = Annotated[
+    int, _option("--answer-tokens", "Size of an answer.", metavar="N", min=16)
+]
+CostOption = Annotated[
+    float | None, _option("--max-cost", "Most dollars to spend.", metavar="USD", min=0.0)
+]
+TokensOption = Annotated[
+    int | None, _option("--max-tokens", "Most tokens to use.", metavar="N", min=1)
+]
+
+
 @dataclass(frozen=True, slots=True)
 class ModelOptions(SearchOptions):
     """What a command line says about the generator; None means its default."""
@@ -52,29 +89,10 @@ class ModelOptions(SearchOptions):
             " together (hybrid), or template where there is none.",
         ),
     ] = None
-    model: Annotated[
-        str | None, _option("--model", "The model, as its server knows it.", metavar="NAME")
-    ] = None
-    base_url: Annotated[
-        str | None,
-        _option(
-            "--base-url",
-            "An OpenAI-compatible server, such as http://127.0.0.1:8080/v1. Default: the vendor's.",
-            metavar="URL",
-        ),
-    ] = None
-    api_key_env: Annotated[
-        str, _option("--api-key-env", "The environment variable with the key.", metavar="VAR")
-    ] = "OPENAI_API_KEY"
-    price: Annotated[
-        str | None,
-        _option(
-            "--price",
-            "US dollars for a million tokens of prompt and of answer, such as 0.15:0.6;"
-            " and of prompt that the server had cached.",
-            metavar="IN:OUT[:CACHED]",
-        ),
-    ] = None
+    model: NameOption = None
+    base_url: AddressOption = None
+    api_key_env: KeyOption = "OPENAI_API_KEY"
+    price: PriceOption = None
     prices: Annotated[
         Path | None,
         _option(
@@ -89,12 +107,8 @@ class ModelOptions(SearchOptions):
     answer: Annotated[
         AnswerForm, _option("--answer", "The form in which the model is asked to answer.")
     ] = AnswerForm.FUNCTION
-    prompt_tokens: Annotated[
-        int, _option("--prompt-tokens", "Size of a prompt.", metavar="N", min=200)
-    ] = 4000
-    answer_tokens: Annotated[
-        int, _option("--answer-tokens", "Size of an answer.", metavar="N", min=16)
-    ] = 1500
+    prompt_tokens: PromptTokensOption = 4000
+    answer_tokens: AnswerTokensOption = 1500
     reward: Annotated[
         RewardMode | None, _option("--reward", "Who values a patch. Default: the tests.")
     ] = None
@@ -140,12 +154,8 @@ class ModelOptions(SearchOptions):
     stream: Annotated[
         bool, _option("--stream", "Have answers streamed, so that a stall is noticed early.")
     ] = False
-    max_cost: Annotated[
-        float | None, _option("--max-cost", "Most dollars to spend.", metavar="USD", min=0.0)
-    ] = None
-    max_tokens: Annotated[
-        int | None, _option("--max-tokens", "Most tokens to use.", metavar="N", min=1)
-    ] = None
+    max_cost: CostOption = None
+    max_tokens: TokensOption = None
     max_calls: Annotated[
         int | None, _option("--max-calls", "Most calls of the model.", metavar="N", min=1)
     ] = None
@@ -217,13 +227,10 @@ class ModelOptions(SearchOptions):
 
         table = self.prices or AppSettings().prices
         if self.price is not None:
-            price = parse_price(self.price)
-        elif table is None or (found := price_of(str(self.model), read_prices(table))) is None:
+            return parse_price(self.price).parts
+        if table is None or (found := price_of(str(self.model), read_prices(table))) is None:
             return None
-        else:
-            price = found
-        fixed = (price.prompt, price.completion)
-        return fixed if price.cached is None else (*fixed, price.cached)
+        return found.parts
 
     @property
     def _usual_candidates(self) -> int:

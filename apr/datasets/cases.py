@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from apr.datasets.differential_child import encode
+from validation.patchdiff.values import describe_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +34,34 @@ class Case:
     def to_json(self) -> dict[str, Any]:
         """The case as the child process reads it."""
         return {
-            "args": [_encode(arg) for arg in self.args],
-            "nodes": [_encode_node(node) for node in self.nodes],
+            "args": [_describe(arg) for arg in self.args],
+            "nodes": [_describe_node(node) for node in self.nodes],
         }
 
 
-def _encode(value: Any) -> Any:
+def _describe(value: Any) -> Any:
     if isinstance(value, NodeRef):
-        return {"t": "node", "v": value.index}
+        return _refer(value.index)
     if isinstance(value, list):
-        return [_encode(item) for item in value]
+        return [_describe(item) for item in value]
     if isinstance(value, tuple):
-        return {"t": "tuple", "v": [_encode(item) for item in value]}
+        return {"t": "tuple", "v": [_describe(item) for item in value]}
     if isinstance(value, dict):
-        return {"t": "dict", "v": [[_encode(k), _encode(v)] for k, v in value.items()]}
-    return encode(value)
+        return {"t": "dict", "v": [[_describe(k), _describe(v)] for k, v in value.items()]}
+    return describe_value(value)
 
 
-def _encode_node(node: NodeSpec) -> dict[str, Any]:
-    links = {name: _encode_link(target) for name, target in node.links.items()}
-    return {"value": encode(node.value), **links}
+def _describe_node(node: NodeSpec) -> dict[str, Any]:
+    links = {name: _describe_link(target) for name, target in node.links.items()}
+    return {"value": describe_value(node.value), **links}
 
 
-def _encode_link(target: int | tuple[int, ...] | None) -> Any:
-    if target is None:
-        return None
-    if isinstance(target, int):
-        return {"t": "node", "v": target}
-    return [{"t": "node", "v": index} for index in target]
+def _describe_link(target: int | tuple[int, ...] | None) -> Any:
+    if isinstance(target, tuple):
+        return [_refer(index) for index in target]
+    return None if target is None else _refer(target)
+
+
+def _refer(index: int) -> dict[str, Any]:
+    """The description of a node of the case, which its process numbers so."""
+    return {"t": "ref", "n": index}

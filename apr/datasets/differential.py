@@ -18,7 +18,7 @@ from apr.datasets.cases import Case
 from validation.patchdiff.compare import agree
 
 CHILD_SCRIPT = Path(__file__).with_name("differential_child.py")
-"""Runs alone with any Python 3.11 or later: `python differential_child.py`."""
+"""Runs with any Python 3.11 or later, and the harness: `python differential_child.py`."""
 
 RELATIVE_TOLERANCE = 1e-6
 """Of floats: a repaired program may compute in another order than the reference."""

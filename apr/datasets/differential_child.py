@@ -1,12 +1,13 @@
 """Calls one function on many inputs in its own limited process; run as `python child.py`.
 
-Standard library only and self-contained, so that any sandbox can run a copy of this file. One
-JSON object comes in on the first line of standard input:
+It needs the standard library, and `apr_probe.values` in the folder of the harness, whose
+descriptions of values it reads and writes. One JSON object comes in on the first line of standard
+input:
 
     {"source", "entry_point", "cases", "call_limit_s", "memory_mib", "stop_at_timeout"}
 
 One JSON object a case goes out, a line each, in order, and then `{"done": true}`. What the
-program prints goes to standard error.
+program prints goes to standard error. A "ref" is a node of the case, by its index.
 """
 
 from __future__ import annotations
@@ -22,7 +23,12 @@ import signal
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TextIO
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "validation" / "harness"))
+
+from apr_probe.values import describe, rebuild
 
 MAX_ITEMS = 20_000
 MAX_CHARACTERS = 200_000
@@ -45,59 +51,29 @@ class Node:
         self.outgoing_nodes: list[Node] = []
 
 
-def decode(data: Any, nodes: Sequence[Any] = ()) -> Any:
-    """The Python value that `encode` made `data` from; node references index `nodes`."""
-    if isinstance(data, list):
-        return [decode(item, nodes) for item in data]
-    if not isinstance(data, dict):
-        return data
-    kind, items = data["t"], data["v"]
-    if kind == "node":
-        return nodes[items]
-    if kind == "dict":
-        return {decode(key, nodes): decode(value, nodes) for key, value in items}
-    makers: dict[str, Callable[[Any], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
-    return makers[kind](decode(item, nodes) for item in items)
+class _Nodes:
+    """The nodes of a case as the names by which they are described."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self._numbers = {id(node): index for index, node in enumerate(nodes)}
+
+    def find(self, value: Any) -> Any:
+        """The description of a node; None for what is none."""
+        number = self._numbers.get(id(value))
+        return None if number is None else {"t": "ref", "n": number}
 
 
-def encode(value: Any, nodes: Mapping[int, int] | None = None) -> Any:
-    """`value` as JSON; iterators are read out, sets sorted, unknown objects shown by type."""
-    known = nodes or {}
-    if value is None or isinstance(value, bool | int | float | str):
-        return _encode_scalar(value)
-    if id(value) in known:
-        return {"t": "node", "v": known[id(value)]}
-    if isinstance(value, list):
-        return [encode(item, known) for item in value]
-    if isinstance(value, tuple):
-        return {"t": "tuple", "v": [encode(item, known) for item in value]}
-    if isinstance(value, set | frozenset):
-        kind = "set" if isinstance(value, set) else "frozenset"
-        return {"t": kind, "v": sorted((encode(item, known) for item in value), key=json.dumps)}
-    if isinstance(value, dict):
-        pairs = [[encode(key, known), encode(item, known)] for key, item in value.items()]
-        return {"t": "dict", "v": sorted(pairs, key=json.dumps)}
-    return _encode_object(value, known)
-
-
-def _encode_scalar(value: Any) -> Any:
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return None
-
-
-def _encode_object(value: Any, known: Mapping[int, int]) -> Any:
+def encode(value: Any, nodes: Sequence[Node] = ()) -> Any:
+    """The description of a value; iterators, ranges and views are read out."""
     if isinstance(value, collections.abc.Iterator | range | collections.abc.ValuesView):
         items = list(itertools.islice(iter(value), MAX_ITEMS))
-        return {"t": "iterator", "v": [encode(item, known) for item in items]}
-    if isinstance(value, bytes | bytearray):
-        return {"t": "bytes", "v": bytes(value).hex()}
-    if isinstance(value, complex):
-        return {"t": "complex", "v": [value.real, value.imag]}
-    if isinstance(value, collections.abc.Sequence):
-        return {"t": type(value).__name__, "v": [encode(item, known) for item in value]}
-    return {"t": "object", "v": type(value).__name__}
+        return {"t": "iterator", "v": encode(items, nodes)}
+    return describe(value, lenient=True, nodes=MAX_ITEMS, names=_Nodes(nodes))  # type: ignore[arg-type]
+
+
+def decode(described: Any, nodes: Sequence[Node] = ()) -> Any:
+    """The value that `encode` made the description from."""
+    return rebuild(described, dict(enumerate(nodes)))
 
 
 def build_nodes(specs: Sequence[Mapping[str, Any]]) -> list[Node]:
@@ -114,14 +90,13 @@ def call(function: Callable[..., Any], case: Mapping[str, Any], limit_s: float) 
     """One call's outcome: its value and the nodes' final links, its exception, or a timeout."""
     nodes = build_nodes(case.get("nodes", ()))
     args = decode(case["args"], nodes)
-    known = {id(node): index for index, node in enumerate(nodes)}
     random.seed(0)
     signal.setitimer(signal.ITIMER_PROF, limit_s, limit_s)
     try:
-        outcome = {"value": encode(function(*args), known)}
+        outcome = {"value": encode(function(*args), nodes)}
         if nodes:
             outcome["nodes"] = [
-                {link: encode(getattr(node, link, None), known) for link in LINKS} for node in nodes
+                {link: encode(getattr(node, link, None), nodes) for link in LINKS} for node in nodes
             ]
     except CallTimeoutError:
         return {"timeout": True}

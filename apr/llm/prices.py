@@ -23,6 +23,12 @@ class Price:
     cached: float | None = None
 
     @property
+    def parts(self) -> tuple[float, float] | tuple[float, float, float]:
+        """What the settings of a model hold."""
+        fixed = (self.prompt, self.completion)
+        return fixed if self.cached is None else (*fixed, self.cached)
+
+    @property
     def is_sensible(self) -> bool:
         """Finite and not negative."""
         numbers = (self.prompt, self.completion, self.cached or 0.0)

@@ -47,6 +47,7 @@ def test_patches_are_told_apart_from_the_reference_once(
     document = json.loads(done.stdout)
     assert document["verdicts"] == {"identical": 1, "divergent": 1}
     assert (document["divergent"], document["proven"]) == (0.5, 1)
+    assert (document["wording"], document["internal"]) == (0, 0)
     assert document["kinds"] == {"divergent-implementation": 1}
     assert done.stderr.count("tiny__shop-1") == 2
     page = (tmp_path / "out" / "report.html").read_text()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.e2e import BUGS, Apr
+from support.openai_server import answer, serving
 
 SUBJECT = BUGS / "off_by_one" / "subject"
 CORRECT = BUGS / "off_by_one" / "correct.patch"
@@ -95,3 +96,31 @@ def test_the_help_says_what_the_exit_codes_mean(apr: Apr) -> None:
     said = " ".join(apr("diff", "--help").stdout.split())
     assert "0 when no difference was found" in said
     assert "1 when the patches behave differently" in said
+
+
+def test_the_tests_of_a_model_join_those_of_the_suite(apr: Apr, tmp_path: Path) -> None:
+    folder = tmp_path / "found"
+    text = (
+        "```python\ndef test_many():\n    assert moving_sums([5, 1, 7, 2, 9], 3) == [13, 10, 18]\n"
+    )
+    with serving(lambda number, request: answer(request, text)) as server:
+        done = apr(
+            *("diff", SUBJECT, "--left", CORRECT, "--right", OVERFITTING, "--tests", folder),
+            *("--model", "any", "--base-url", server.base_url, "--format", "json", *QUICKLY),
+        )
+    assert (done.returncode, done.stderr) == (1, "")
+    written = json.loads(done.stdout)["written"]
+    assert written["counts"] == {"differs": 1}
+    assert written["differences"][0]["outcomes"] == {"left": "passed", "right": "failed"}
+    results = {
+        patch: run_test(folder / "test_written_1.py", patch, tmp_path / patch.stem)
+        for patch in (CORRECT, OVERFITTING)
+    }
+    assert results == {CORRECT: 0, OVERFITTING: 1}
+
+
+def test_a_server_without_a_model_is_refused(apr: Apr) -> None:
+    url = "http://127.0.0.1:9/v1"
+    done = apr("diff", SUBJECT, "--left", CORRECT, "--base", "--base-url", url, "-q")
+    assert done.returncode == 2
+    assert "add --model" in done.stderr

@@ -13,7 +13,6 @@ from typing import Any
 
 from apr.core.bug import TestId
 from apr.core.errors import BadInputError, EnvironmentUnusableError
-from apr.core.report import TestOutcome
 from validation.patchdiff.capture import Captured, Seen, can_trace, capture, merge
 from validation.patchdiff.confirm import aspects_of, confirm
 from validation.patchdiff.explore import Exploration, Sighting
@@ -28,14 +27,16 @@ from validation.patchdiff.model import (
     Discrepancy,
     SuiteDifference,
     Target,
+    Written,
 )
 from validation.patchdiff.render import show_call, show_outcome
 from validation.patchdiff.sessions import Place, Session, Version, perform
 from validation.patchdiff.shrink import shrink
+from validation.patchdiff.suite import differing_tests, keep_steady
 from validation.patchdiff.targets import Changes, Span, Texts, find_changes, list_functions
 from validation.patchdiff.witness import prove, write_witnesses
+from validation.patchdiff.written import Author, collect, view
 from validation.runners.base import RunLimits
-from validation.runners.python import PythonRunner
 
 SHRINK_S = 10.0
 SUITE_REPEATS = 2
@@ -65,9 +66,14 @@ class Subject:
 
 
 def compare_versions(
-    subject: Subject, settings: DiffSettings, notify: Notify = lambda kind, data: None
+    subject: Subject,
+    settings: DiffSettings,
+    notify: Notify = lambda kind, data: None,
+    author: Author | None = None,
 ) -> DiffReport:
     """Find out in what the versions behave differently.
+
+    The `author` writes tests of the affected functions, which are one more source of inputs.
 
     Raises:
         BadInputError: when the subject's tests are not run by pytest or unittest.
@@ -75,11 +81,15 @@ def compare_versions(
     """
     if not can_trace(subject.place.command.kind):
         raise BadInputError("only programs whose tests pytest or unittest runs can be compared")
-    return _Comparison(subject, settings, notify).run()
+    return _Comparison(subject, settings, notify, author).run()
 
 
 class _Comparison:
-    def __init__(self, subject: Subject, settings: DiffSettings, notify: Notify) -> None:
+    def __init__(
+        self, subject: Subject, settings: DiffSettings, notify: Notify, author: Author | None
+    ) -> None:
+        self._author = author
+        self._written: Written | None = None
         self._subject = subject
         self._settings = settings
         self._notify = notify
@@ -96,8 +106,11 @@ class _Comparison:
         if not self._changes.functions and not _differ(self._changes):
             return self._report((), [], (), None, "the versions have the same Python code")
         self._notify("phase", {"name": "trace"})
-        captures = self._capture()
+        captures = self._trace(self._subject.place, self._subject.first_tests)
         seen = self._targets(captures)
+        more = self._ask_author(seen)
+        if more:
+            seen = self._targets([*captures, *more])
         suite = self._suite_differences(captures) if len(captures) == len(self._names) else ()
         self._notify("phase", {"name": "compare"})
         place = replace(
@@ -109,41 +122,54 @@ class _Comparison:
         self._prove()
         return self._report(suite, captures, seen, exploration, "")
 
-    def _capture(self) -> list[Captured]:
+    def _trace(self, place: Place, first: Sequence[TestId]) -> list[Captured]:
         """The suite's calls in two versions at most: candidates of one bug pass the same tests."""
-        chosen = self._subject.versions[:2]
         wanted = list(self._changes.functions)
 
         def trace(version: Version) -> Captured:
-            place, limits = self._subject.place, self._subject.limits
+            limits = self._subject.limits
             seconds = min(limits.total_s, self._settings.trace_s)
-            first = self._subject.first_tests
             return capture(version, place, limits, self._spans.paths, wanted, seconds, first)
 
         with ThreadPoolExecutor(2) as pool:
-            return list(pool.map(trace, chosen))
+            return list(pool.map(trace, self._subject.versions[:2]))
 
     def _suite_differences(self, captures: Sequence[Captured]) -> tuple[SuiteDifference, ...]:
         """Tests that pass on one version and fail on another, each time they are run."""
-        found = _differing_tests(captures)[:MOST_TESTS]
-        if not found:
-            return ()
         subject = self._subject
-        runner = PythonRunner(subject.place.command, subject.place.sandbox)
-        tests = [each.test for each in found]
-        steady = set(tests)
-        for index, version in enumerate(subject.versions):
-            for _ in range(SUITE_REPEATS):
-                try:
-                    execution, _ = runner.run(version.root, subject.limits, tests=tests)
-                    outcomes = execution.outcomes()
-                except EnvironmentUnusableError:  # the version ends the process of its tests
-                    outcomes = {}
-                for each in found:
-                    again = outcomes.get(each.test, TestOutcome.MISSING)
-                    if again.is_failure != each.outcomes[index].is_failure:
-                        steady.discard(each.test)
-        return tuple(each for each in found if each.test in steady)
+        found = differing_tests(captures)[:MOST_TESTS]
+        return keep_steady(found, subject.versions, subject.place, subject.limits, SUITE_REPEATS)
+
+    def _ask_author(self, seen: Sequence[Seen]) -> list[Captured]:
+        """Have tests written for what the suite has shown; the calls that they make."""
+        if self._author is None:
+            return []
+        self._notify("phase", {"name": "write"})
+        subject = self._subject
+        views = [view(each.target, self._texts_of(each.target), each.calls) for each in seen]
+        captures, self._written = collect(
+            self._author(views),
+            lambda place: self._trace(place, ()),
+            subject.versions,
+            subject.base,
+            subject.place,
+            subject.limits,
+            self._settings.repeats,
+        )
+        return captures
+
+    def _texts_of(self, target: Target) -> tuple[str, ...]:
+        """The source of a function in each version."""
+        key = f"{target.path}:{target.name}"
+        found = []
+        for texts in self._subject.texts:
+            text = texts.get(target.path) if target.path in texts else None
+            text = text or self._subject.files.get(target.path) or ""
+            spans = (span for span in list_functions(target.path, text) if span.key == key)
+            span = next(spans, None)
+            lines = text.splitlines()[span.first - 1 : span.last] if span is not None else []
+            found.append("\n".join(lines))
+        return tuple(found)
 
     def _targets(self, captures: Sequence[Captured]) -> list[Seen]:
         seen = [each for each in merge(captures, 1 << 30) if self._is_comparable(each.target)]
@@ -312,6 +338,7 @@ class _Comparison:
             duration_s=time.monotonic() - self._started,
             first_s=self._first_s if self._found else None,
             notes=tuple(_notes(seen)),
+            written=self._written,
         )
 
     def _coverage(self, exploration: Exploration | None) -> tuple[Coverage, ...]:
@@ -333,6 +360,9 @@ class _Comparison:
             return DiffVerdict.DIVERGENT, "the same valid input has different effects"
         if suite:
             return DiffVerdict.DIVERGENT, f"the suite's own {suite[0].test} tells them apart"
+        if self._written is not None and self._written.differences:
+            test = self._written.differences[0].test.name
+            return DiffVerdict.DIVERGENT, f"the written test {test} tells them apart"
         if not seen:
             return DiffVerdict.UNDECIDED, "no changed function, nor a caller of one, can be called"
         if executions < self._settings.minimum:
@@ -385,22 +415,6 @@ def _module_of(path: str) -> str:
     if len(parts) > 1 and parts[0] == "src":
         parts = parts[1:]
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def _differing_tests(captures: Sequence[Captured]) -> tuple[SuiteDifference, ...]:
-    """Tests that passed on one version and failed on another while they were traced.
-
-    One that either has not come to in time says nothing; one that it lacks does.
-    """
-    missing = TestOutcome.MISSING
-    late = any(each.was_cut for each in captures)
-    tests = dict.fromkeys(test for each in captures for test in each.outcomes)
-    rows = ((test, tuple(each.outcomes.get(test, missing) for each in captures)) for test in tests)
-    return tuple(
-        SuiteDifference(test, row)
-        for test, row in rows
-        if len({o.is_failure for o in row}) > 1 and not (late and missing in row)
-    )
 
 
 def _notes(seen: Sequence[Seen]) -> list[str]:

@@ -207,10 +207,45 @@ class DiffVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SuiteDifference:
-    """A test of the subject's own suite that tells versions apart."""
+    """A test that tells versions apart by passing on one and failing on another."""
 
     test: TestId
     outcomes: tuple[TestOutcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenTest:
+    """A pytest file with one test function."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenDifference:
+    """A written test that tells versions apart; `base` is its outcome on the unpatched program."""
+
+    test: WrittenTest
+    difference: SuiteDifference
+    base: TestOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of written tests.
+
+    `internal` and `invalid` were never run: they name implementation details, or do not compile.
+    `broken` fail on all versions that were tried, `alike` pass on all, `unsteady` contradict
+    themselves.
+    """
+
+    differences: tuple[WrittenDifference, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """How many tests were written."""
+        return sum(self.counts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +263,8 @@ class DiffReport:
     `discrepancies` are confirmed, on inputs that nothing declares invalid; `invalid` are those
     on inputs that something does, `rejected` counts those that chance may explain. `skipped`
     counts observed calls whose arguments could not be described. `coverage` has one entry a
-    version; `first_s` is when the first discrepancy was seen, in seconds from the start.
+    version; `first_s` is when the first discrepancy was seen, in seconds from the start. `written`
+    says what became of tests that were written for the comparison; None when nobody was asked.
     """
 
     versions: tuple[str, ...]
@@ -246,3 +282,4 @@ class DiffReport:
     duration_s: float
     first_s: float | None = None
     notes: tuple[str, ...] = ()
+    written: Written | None = None

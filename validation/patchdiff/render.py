@@ -120,7 +120,8 @@ class Renderer:
         keywords = [f"{name}={self.expression(value)}" for name, value in document["k"]["v"]]
         owner, _, last = target.name.rpartition(".")
         decorators = span.decorators if span is not None else ()
-        if not owner or "staticmethod" in decorators or not arguments:
+        is_static = "staticmethod" in decorators or last == "__new__"
+        if not owner or is_static or not arguments:
             return f"{self.name(target.module, target.name)}({', '.join(arguments + keywords)})"
         receiver, *rest = arguments
         if {"property", "cached_property"} & set(decorators):

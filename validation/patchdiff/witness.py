@@ -53,8 +53,9 @@ def content(value):
         return type(value)(map(content, value))
     if isinstance(value, dict):
         return {key: content(item) for key, item in value.items()}
-    if hasattr(value, "__dict__") and not isinstance(value, type):
-        return type(value).__qualname__, content(vars(value))
+    is_bare = getattr(type(value), "__slots__", None) == ()
+    if (is_bare or hasattr(value, "__dict__")) and not isinstance(value, type):
+        return type(value).__qualname__, content(getattr(value, "__dict__", {}))
     return value
 '''
 

@@ -21,6 +21,8 @@ from validation.patchdiff.model import (
     Raised,
     Target,
 )
+from validation.patchdiff.render import Renderer
+from validation.patchdiff.values import Opaque
 
 TARGET = Target("m.py", "m", "f", is_changed=True)
 
@@ -171,3 +173,9 @@ def test_private_names_and_mere_wording_are_told_apart():
     assert internal == [False, False, True, True, True]
     assert found("m", "f", Aspect.MESSAGE).is_wording
     assert not found("m", "f", Aspect.MESSAGE, Aspect.VALUE).is_wording
+
+
+def test_a_constructor_is_called_with_its_class():
+    target = Target("m.py", "m", "C.__new__", is_changed=True)
+    call = Call((Opaque('{"t": "global", "m": "m", "q": "C"}'), 1))
+    assert Renderer().call(target, call, None) == "m.C.__new__(m.C, 1)"

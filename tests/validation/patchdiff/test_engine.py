@@ -379,3 +379,21 @@ def test_the_test_of_what_is_printed_before_an_exit_is_proven(compare):
     (found,) = report.discrepancies
     assert found.aspects == (Aspect.OUTPUT,)
     assert found.witness.is_proven, found.witness.text
+
+
+def test_an_object_without_attributes_can_be_expected(compare):
+    text = "class One:\n    __slots__ = ()\n\n\ndef f(n):\n    return [One()] if n < 9 else []\n"
+    suite = "import m\n\n\ndef test_f():\n    assert m.f(10) != m.f(3)\n"
+    report = compare({"test_m.py": suite}, "m.py", text, text.replace("< 9", "< 5"))
+    found = report.discrepancies[0]
+    assert found.witness is not None
+    assert "('One', {})" in "".join(w.text for w in (found.witness, *found.alternatives))
+    assert all(w.is_proven for w in (found.witness, *found.alternatives))
+
+
+def test_a_classmethod_around_a_classmethod_is_no_difference(compare):
+    text = "class C:\n    @classmethod\n    def f(cls, n):\n        return n + 1\n"
+    twice = text.replace("    @classmethod\n", "    @classmethod\n    @classmethod\n")
+    suite = "import m\n\n\ndef test_f():\n    assert m.C.f(3) == 4\n"
+    report = compare({"test_m.py": suite}, "m.py", text, twice.replace("n + 1", "1 + n"))
+    assert report.verdict is DiffVerdict.EQUIVALENT, report.reason

@@ -204,8 +204,8 @@ def find_function(module: str, name: str) -> Any:
     if last.startswith("__") and not last.endswith("__"):
         last = f"_{owner.rpartition('.')[2].lstrip('_')}{last}"
     found = inspect.getattr_static(find_global(module, owner), last)
-    if isinstance(found, (staticmethod, classmethod)):
-        return found.__func__
+    while isinstance(found, (staticmethod, classmethod)):  # one around another is legal
+        found = found.__func__
     if isinstance(found, property):
         return found.fget
     return found.func if isinstance(found, functools.cached_property) else found
