@@ -10,7 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from apr.cli import options as o
-from apr.cli.folding import Folding, find_winner, fold, winning_path
+from apr.search.folding import Folding, find_winner, fold, winning_path
 from apr.cli.node_text import cost, node_name, outcome, statistics
 from apr.cli.output import check_output, emit, emit_json, emit_rich
 from apr.cli.request import find_run_id, open_service

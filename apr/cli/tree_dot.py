@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from apr.cli.folding import Branch, Folding, fold, walk, winning_path
+from apr.search.folding import Branch, Folding, fold, walk, winning_path
 from apr.cli.node_text import cost, node_name, outcome, statistics
 from apr.core.tree import SearchNode, SearchTree
 

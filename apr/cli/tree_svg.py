@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
-from apr.cli.folding import Branch, Folding, fold, walk, winning_path
+from apr.search.folding import Branch, Folding, fold, walk, winning_path
 from apr.cli.node_text import cost, describe_cost, node_name, outcome, statistics
 from apr.cli.text import count, one_line, shorten
 from apr.core.patch import Patch

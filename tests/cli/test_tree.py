@@ -12,7 +12,7 @@ from itertools import pairwise
 from rich.console import Console, RenderableType
 
 from apr.cli.details import RunDetails
-from apr.cli.folding import Folding, find_winner, fold, walk, winning_path
+from apr.search.folding import Folding, find_winner, fold, walk, winning_path
 from apr.cli.tree import describe_node, render_tree, tree_document
 from apr.cli.tree_dot import render_dot
 from apr.cli.tree_svg import WIDTH, place, render_svg
