@@ -12,6 +12,7 @@ from sqlalchemy import Connection, TypeDecorator
 from apr.storage.engine import make_engine
 from apr.storage.migrate import migrating
 from apr.storage.tables import Base
+from apr.storage.web_tables import TokenRow  # noqa: F401 - with it come all tables of the web
 
 
 def run(connection: Connection) -> None:

@@ -21,6 +21,8 @@ from apr.storage.replies import SqlReplyStore
 from apr.storage.store import SqlRunStore
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from apr.generation.prompt.generator import PromptGenerator
     from apr.generation.prompt.settings import PromptSettings
     from apr.llm.cache import CachingClient
@@ -37,6 +39,15 @@ def bootstrap(settings: AppSettings | None = None, *, is_patient: bool = False) 
         StoreError: when the database cannot be opened or brought up to date.
     """
     settings = settings or AppSettings()
+    return make_service(open_engine(settings), settings, is_patient=is_patient)
+
+
+def open_engine(settings: AppSettings) -> Engine:
+    """The configured database, brought up to date.
+
+    Raises:
+        StoreError: when that cannot be done.
+    """
     if settings.database_url is None:
         try:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -46,6 +57,11 @@ def bootstrap(settings: AppSettings | None = None, *, is_patient: bool = False) 
             ) from error
     engine = make_engine(settings.store_url)
     ensure_schema(engine)
+    return engine
+
+
+def make_service(engine: Engine, settings: AppSettings, *, is_patient: bool = False) -> Service:
+    """A service on an open database; see `bootstrap`."""
     store, replies = SqlRunStore(engine), SqlReplyStore(engine)
     if is_patient:
         store, replies = patient(store), patient(replies)

@@ -1,1 +1,1 @@
-"""The REST API and the dashboard; both will read what `apr.service` gives."""
+"""The REST API and the dashboard: one application, one database, one service."""

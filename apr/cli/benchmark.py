@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from apr.bench.journal import ERROR
 from apr.bench.records import NONE, PLAUSIBLE, BugRecord, Protocol
-from apr.cli.details import RunDetails, load_details
 from apr.cli.progress import Listener
 from apr.core.bug import Bug
 from apr.core.errors import AprError, SandboxDiedError
@@ -26,6 +25,7 @@ from apr.datasets.differential import (
     compare_programs,
     label_correctness,
 )
+from apr.results.details import RunDetails, load_details
 from validation.sandbox.interpreter import python_readable_paths
 from validation.sandbox.policy import SandboxPolicy
 from validation.sandbox.select import open_sandbox

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from apr.cli.details import RunDetails, load_details, run_document
 from apr.cli.guard import RunInterruptedError
 from apr.cli.output import PatchFormat, emit, emit_json, emit_rich, err_console, explain
 from apr.cli.progress import reporting
@@ -14,6 +13,7 @@ from apr.cli.summary import render_patches, render_summary
 from apr.cli.text import one_line
 from apr.core.errors import BadInputError, ExitCode
 from apr.core.run import RepairRun, RunStatus
+from apr.results.details import RunDetails, load_details, run_document
 
 if TYPE_CHECKING:
     from apr.service import Service

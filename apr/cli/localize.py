@@ -12,7 +12,6 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from apr.cli import options as o
-from apr.cli.details import baseline_document, location_document
 from apr.cli.groups import grouped
 from apr.cli.heatmap import render_heatmap, render_table
 from apr.cli.images import make_ready
@@ -21,6 +20,7 @@ from apr.cli.progress import reporting
 from apr.cli.request import make_bug, make_settings, open_service
 from apr.cli.subject_options import PlaceOptions, SuiteOptions
 from apr.core.location import Location, SuspiciousLocation
+from apr.results.details import baseline_document, location_document
 
 
 class Level(StrEnum):

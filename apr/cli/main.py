@@ -28,6 +28,7 @@ from apr.cli import (
     serve,
     tree,
     validate,
+    web,
     worker,
 )
 from apr.cli.guard import complain, guarded
@@ -97,6 +98,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("doctor", MACHINE, doctor.doctor),
     ("gc", MACHINE, gc.gc),
     ("serve", MACHINE, serve.serve),
+    ("web", MACHINE, web.web),
     ("worker", MACHINE, worker.worker),
 )
 

@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from apr.cli import options as o
-from apr.cli.details import RunDetails, brief_document, load_details
 from apr.cli.distribution import DistributionOptions
 from apr.cli.execution import choose_format, emit_result, exit_code, report
 from apr.cli.groups import grouped
@@ -21,6 +20,7 @@ from apr.cli.summary import render_patches, render_summary
 from apr.cli.text import count, duration, first_line, one_line, shorten
 from apr.core.errors import BadInputError
 from apr.core.run import RepairRun, RunStatus
+from apr.results.details import RunDetails, brief_document, load_details
 
 STATUS_STYLES = {
     RunStatus.SUCCEEDED: "green",

@@ -156,7 +156,7 @@ def serve(
     width = f"{loaded.slots} slots of {loaded.length} tokens on {loaded.decoder.device.type}"
 
     def tell(address: str) -> None:
-        complain(f"serving {policy.model} at {address} ({width})")
+        complain(f"serving {policy.model} at {address}/v1 ({width})")
 
     try:
         run_app(app, listener, tell)

@@ -8,7 +8,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from apr.cli.details import RunDetails, changed_places
 from apr.cli.text import count, duration, first_line, one_line, printable, shorten
 from apr.core.behaviour import Behaviour, name_patches
 from apr.core.errors import ExitCode
@@ -16,6 +15,7 @@ from apr.core.patch import split_lines
 from apr.core.report import Baseline, Verdict
 from apr.core.run import RankedPatch, RepairRun, RunStatus
 from apr.core.tree import SearchNode
+from apr.results.details import RunDetails, changed_places
 
 SHOWN_TESTS = 3
 SHOWN_CHOICES = 6

@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from apr.cli import options as o
-from apr.cli.details import baseline_document, report_document
 from apr.cli.groups import grouped
 from apr.cli.images import make_ready
 from apr.cli.junit import render_junit
@@ -27,6 +26,7 @@ from apr.cli.tree import VERDICT_STYLES
 from apr.core.diff import FileChange, parse_diff
 from apr.core.errors import BadInputError, ExitCode, MalformedDiffError
 from apr.core.report import TestResult, ValidationReport
+from apr.results.details import baseline_document, report_document
 
 if TYPE_CHECKING:
     from apr.service import Validation

@@ -100,7 +100,7 @@ class SqlRunStore:
         with reading(self._engine) as connection:
             starting = connection.execute(_ids_starting_with(run_id)).scalars()
             exact = rules.pick_run_id(run_id, starting)
-            return _load_runs(connection, _RUNS.where(RepairRunRow.id == exact))[0]
+            return load_runs(connection, _RUNS.where(RepairRunRow.id == exact))[0]
 
     def list_runs(
         self, *, limit: int = 50, offset: int = 0, status: RunStatus | None = None
@@ -109,7 +109,7 @@ class SqlRunStore:
         wanted = _RUNS if status is None else _RUNS.where(RepairRunRow.status == status.value)
         query = wanted.order_by(RepairRunRow.created_at.desc(), RepairRunRow.id.desc())
         with reading(self._engine) as connection:
-            return _load_runs(connection, query.limit(limit).offset(offset))
+            return load_runs(connection, query.limit(limit).offset(offset))
 
     def totals(self) -> Totals:
         """What all runs together are and have spent."""
@@ -429,6 +429,11 @@ _RUNS = select(*RepairRunRow.__table__.columns, SubjectRow.bug).join(
 )
 
 
+def run_query() -> Select[Any]:
+    """All runs, with the documents of their bugs."""
+    return _RUNS
+
+
 def _leased(now: datetime) -> Select[str]:
     return select(LeaseRow.run_id).where(LeaseRow.expires_at > now)
 
@@ -451,7 +456,8 @@ def _ids_starting_with(prefix: str) -> Select[str]:
     return query.order_by(RepairRunRow.id).limit(2)
 
 
-def _load_runs(connection: Connection, query: Select[Any]) -> list[RepairRun]:
+def load_runs(connection: Connection, query: Select[Any]) -> list[RepairRun]:
+    """The runs of a query like `run_query`, with their patches."""
     found = connection.execute(query).all()
     patches: dict[str, list[RankedPatch]] = {row.id: [] for row in found}
     ranked = (

@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from apr.storage.columns import ExactText, PackedJson, UtcDateTime
 from apr.storage.rules import RUN_ID_LENGTH
 
-HEAD_REVISION = "0006"
+HEAD_REVISION = "0007"
 """The Alembic revision these tables correspond to."""
 
 # Byte order on PostgreSQL too, whatever the cluster's locale: prefixes become index ranges.
@@ -51,7 +51,7 @@ class Base(DeclarativeBase):
     )
 
 
-def _run_key() -> Mapped[str]:
+def run_key() -> Mapped[str]:
     return mapped_column(RunId, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
 
 
@@ -114,7 +114,7 @@ class CandidateRow(Base):
 
     __tablename__ = "candidates"
 
-    run_id: Mapped[str] = _run_key()
+    run_id: Mapped[str] = run_key()
     patch_digest: Mapped[str] = mapped_column(Digest, primary_key=True)
     patch: Mapped[Any] = mapped_column(JSON)
 
@@ -172,7 +172,7 @@ class RankedPatchRow(Base):
 
     __tablename__ = "ranked_patches"
 
-    run_id: Mapped[str] = _run_key()
+    run_id: Mapped[str] = run_key()
     rank: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     node_id: Mapped[int] = mapped_column(Integer)
     diff: Mapped[str] = mapped_column(ExactText)
@@ -195,7 +195,7 @@ class EventRow(Base):
         ),
     )
 
-    run_id: Mapped[str] = _run_key()
+    run_id: Mapped[str] = run_key()
     sequence: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     kind: Mapped[str] = mapped_column(ExactText)
@@ -219,7 +219,7 @@ class ArtifactRow(Base):
     __tablename__ = "artifacts"
     __table_args__ = (Index(None, "sha256"),)
 
-    run_id: Mapped[str] = _run_key()
+    run_id: Mapped[str] = run_key()
     name: Mapped[str] = mapped_column(ExactText, primary_key=True)
     sha256: Mapped[str] = mapped_column(Digest, ForeignKey("blobs.sha256", ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -230,7 +230,7 @@ class LeaseRow(Base):
 
     __tablename__ = "leases"
 
-    run_id: Mapped[str] = _run_key()
+    run_id: Mapped[str] = run_key()
     owner: Mapped[str] = mapped_column(ExactText)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from apr.cli.details import RunDetails
 from apr.cli.main import app
 from apr.core.bug import Bug, RunnerKind, TestCommand, TestId
 from apr.core.location import Location, SuspiciousLocation
@@ -25,6 +24,7 @@ from apr.core.report import (
 )
 from apr.core.run import Budget, RankedPatch, RepairRun, RunStatus, Usage
 from apr.core.tree import SearchNode, SearchTree
+from apr.results.details import RunDetails
 
 SOURCE = "def f(a):\n    if a < 1:\n        return 0\n    return a\n"
 

@@ -16,13 +16,13 @@ from apr.bench.records import BugRecord, Protocol, RecordFile
 from apr.cli.bench_options import BenchFormat
 from apr.cli.bench_records import describe_record, describe_totals, emit_records, record_cells
 from apr.cli.benchmark import add_label, judge, make_record, run_bug, sandboxed, total
-from apr.cli.details import RunDetails
 from apr.core.bug import Bug, RunnerKind, TestCommand
 from apr.core.errors import BadInputError, EnvironmentUnusableError
 from apr.core.run import Budget
 from apr.datasets.cases import Case
 from apr.datasets.dataset import Dataset, ReferenceProgram
 from apr.datasets.differential import Comparison, Difference, Limits, compare_programs
+from apr.results.details import RunDetails
 from apr.settings import RunSettings
 
 if TYPE_CHECKING:

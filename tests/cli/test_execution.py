@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console, RenderableType
 
-from apr.cli.details import RunDetails, run_document
 from apr.cli.execution import choose_format, emit_result, exit_code
 from apr.cli.output import PatchFormat, check_output, render_json
 from apr.cli.runs import render_details, render_runs
@@ -19,6 +18,7 @@ from apr.cli.summary import describe_end, describe_trust, render_diff_text, summ
 from apr.core.errors import BadInputError, ExitCode
 from apr.core.report import Baseline
 from apr.core.run import Budget, RepairRun, RunStatus, Usage
+from apr.results.details import RunDetails, run_document
 
 MakeRun = Callable[..., RepairRun]
 

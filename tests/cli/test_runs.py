@@ -12,11 +12,11 @@ import pytest
 from typer.testing import Result
 
 from apr.bootstrap import bootstrap
-from apr.cli.details import RunDetails
 from apr.core.oracle import Oracle
 from apr.core.report import Verdict
 from apr.core.run import RepairRun
 from apr.core.tree import SearchNode
+from apr.results.details import RunDetails
 from apr.storage.oracle import encode_oracle
 
 Cli = Callable[..., Result]

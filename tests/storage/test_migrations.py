@@ -20,6 +20,7 @@ from apr.core.errors import StoreError
 from apr.storage.engine import make_engine, reading
 from apr.storage.migrate import current_revision, ensure_schema, make_config, migrating
 from apr.storage.tables import HEAD_REVISION, Base
+from apr.storage.web_tables import TokenRow  # noqa: F401 - with it come all tables of the web
 
 ROOT = Path(__file__).resolve().parents[2]
 START_UP = """

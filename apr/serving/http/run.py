@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -30,12 +31,17 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run_app(app: ASGIApp, listener: socket.socket, tell: Callable[[str], None]) -> None:
-    """Serve until a signal comes; `tell` gets the address once requests are answered."""
+def run_app(
+    app: ASGIApp, listener: socket.socket, tell: Callable[[str], None], **options: Any
+) -> None:
+    """Serve until a signal comes; `tell` gets the address once requests are answered.
+
+    `options` are uvicorn's.
+    """
     # A client that leaves in the middle of a stream is no news, and asyncio warns of each piece.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S, **options
     )
     _Server(config, tell).run(sockets=[listener])
 
@@ -49,4 +55,4 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if sockets and self.started:
             host, port = sockets[0].getsockname()[:2]
-            self._tell(f"http://{f'[{host}]' if ':' in host else host}:{port}/v1")
+            self._tell(f"http://{f'[{host}]' if ':' in host else host}:{port}")

@@ -1,0 +1,125 @@
+"""`apr web`: the dashboard and the REST API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from apr.cli.guard import complain
+from apr.core.errors import BadInputError, EnvironmentUnusableError
+
+ACCESS, RUNS = "Access", "Runs"
+MISSING = "apr web needs more packages: pip install 'apr[web]' (there is no {name} here)"
+
+
+def web(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port; 0: any free one.")
+    ] = 8080,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="Folder of the database and of uploads."),
+    ] = None,
+    auth: Annotated[
+        bool,
+        typer.Option(
+            "--auth/--no-auth",
+            rich_help_panel=ACCESS,
+            help="Ask everybody for a token (see apr token). Without, only loopback is served.",
+        ),
+    ] = False,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name",
+            metavar="HOST",
+            rich_help_panel=ACCESS,
+            help="A name under which others reach the server; may be repeated.",
+        ),
+    ] = None,
+    https: Annotated[
+        bool,
+        typer.Option("--https", rich_help_panel=ACCESS, help="A proxy in front speaks HTTPS."),
+    ] = False,
+    allow_path: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--allow-path",
+            metavar="DIR",
+            rich_help_panel=RUNS,
+            help="Runs may name projects below it. Default without --auth: the current folder.",
+        ),
+    ] = None,
+    allow_url: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-url",
+            metavar="PREFIX",
+            rich_help_panel=RUNS,
+            help="Runs may name repositories whose URL begins so; may be repeated.",
+        ),
+    ] = None,
+    runs: Annotated[
+        int,
+        typer.Option(
+            "--runs",
+            metavar="N",
+            min=0,
+            rich_help_panel=RUNS,
+            help="Runs executed here at once; with APR_BROKER_URL workers execute them.",
+        ),
+    ] = 1,
+) -> None:
+    """Serve the dashboard and the REST API, on SQLite and with nothing else.
+
+    What is submitted is executed in the background of the same process, or by workers where there
+    is a broker. docs/guides/api.md has the rest; /api/v1/openapi.json describes every request.
+    """
+    try:
+        from web.app import create_app
+        from web.server import serve
+    except ModuleNotFoundError as error:
+        raise EnvironmentUnusableError(MISSING.format(name=error.name)) from None
+    paths = allow_path if allow_path is not None or auth else [Path.cwd()]
+    settings = _settings(
+        host=host,
+        port=port,
+        authenticate=auth,
+        is_https=https,
+        runs_at_once=runs,
+        public_names=tuple(name or ()),
+        allowed_paths=tuple(path.resolve() for path in paths or ()),
+        allowed_urls=tuple(allow_url or ()),
+    )
+    app = create_app(settings, _installation(data))
+
+    def tell(address: str) -> None:
+        complain(f"serving {address} ({'with tokens' if auth else 'for this machine only'})")
+
+    try:
+        serve(app, settings, tell)
+    except KeyboardInterrupt:
+        complain("stopped")
+
+
+def _settings(**values: Any) -> Any:
+    from pydantic import ValidationError
+
+    from web.settings import WebSettings
+
+    try:
+        settings = WebSettings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    settings.check()
+    return settings
+
+
+def _installation(data: Path | None) -> Any:
+    from apr.settings import AppSettings
+
+    return AppSettings() if data is None else AppSettings(data_dir=data.resolve())

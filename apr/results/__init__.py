@@ -1,0 +1,1 @@
+"""What is told of a run to programs and people outside: documents, reports, pages."""

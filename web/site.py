@@ -1,0 +1,41 @@
+"""All that requests share, opened once when the server starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from apr.core.ports import JobQueue
+from apr.service import Service
+from apr.settings import AppSettings
+from apr.storage.accounts import Accounts
+from apr.storage.catalog import RunCatalog
+from web.events import EventHub
+from web.security.rate import Pace
+from web.settings import WebSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The parts of a running server; `secret` is new at every start."""
+
+    settings: WebSettings
+    installation: AppSettings
+    service: Service
+    catalog: RunCatalog
+    accounts: Accounts
+    queue: JobQueue
+    hub: EventHub
+    wrong_tokens: Pace
+    secret: str
+
+
+def site_of(request: Request) -> Site:
+    """The site of a request."""
+    site: Site = request.app.state.site
+    return site
+
+
+SiteOf = Annotated[Site, Depends(site_of)]
