@@ -123,6 +123,13 @@ class RunCatalog:
             page = ordered.limit(wanted.limit).offset(wanted.offset)
             return RunPage(load_runs(connection, page), total)
 
+    def count_by_status(self, owner: str | None = None) -> Mapping[RunStatus, int]:
+        """How many runs of the owner, None: of everybody, have each status."""
+        run = RepairRunRow
+        query = _owned(select(run.status, func.count()), owner).group_by(run.status)
+        with reading(self._engine) as connection:
+            return {RunStatus(row[0]): row[1] for row in connection.execute(query)}
+
     def heads(self, run_ids: Sequence[str]) -> Mapping[str, Head]:
         """How far runs have come; those that are gone are left out."""
         run = RepairRunRow

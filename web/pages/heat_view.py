@@ -12,6 +12,7 @@ from apr.core.patch import Patch, split_lines
 from web.pages.highlight import highlight_lines
 
 STEPS = 10
+HOT = 0.5
 CONTEXT = 3
 MOST_FILES = 12
 MOST_LOCATIONS = 400
@@ -31,6 +32,11 @@ class HeatLine:
     is_patched: bool
     hidden: int
 
+    @property
+    def is_hot(self) -> bool:
+        """Whether it is as suspicious as what a reader should look at first."""
+        return self.value is not None and self.value >= HOT
+
 
 @dataclass(frozen=True, slots=True)
 class HeatFile:
@@ -40,6 +46,11 @@ class HeatFile:
     hottest: float
     lines: tuple[HeatLine, ...]
     below: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its source is shown at once."""
+        return self.hottest >= HOT or any(line.is_patched for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """A search tree as a drawing: the nodes worth seeing, where each goes, and what is folded away.
 
-One column a level, leaves one below the other, parents beside the middle of their children. A
-tree of any size is drawn with some hundred nodes at most; the rest is a link.
+One column a level; a first child stands beside its parent and the others below it. A tree of any
+size is drawn with some dozens of nodes at first; the rest is a link.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from apr.core.patch import Patch
@@ -19,8 +19,20 @@ from web.pages import words
 from web.pages.meanings import VERDICT_MARKS
 
 COLUMN, ROW, MARGIN, RADIUS = 236, 34, 22, 9
-LABEL = 26
-"""Characters of a label, at most 6.7 pixels each."""
+LABEL, CHARACTER = 26, 7.0
+"""Characters of a label at most, and the pixels that each takes."""
+MOST_CHILDREN = 1000
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A link to children that are not drawn, with its place in pixels."""
+
+    x: float
+    y: float
+    label: str
+    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +49,15 @@ class Dot:
     detail: str
     title: str
     is_on_path: bool
-    folded: str
-    folded_href: str
     href: str
+    folded: Folded | None
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A curve from a parent to its child."""
+    """A line from a parent to its child."""
 
-    curve: str
+    line: str
     is_on_path: bool
 
 
@@ -112,12 +123,13 @@ def tree_view(
         return TreeView((), (), 0, 0, top, (), 0, None, (), ())
     root = fold(tree, path, folding, top)
     places = place(root)
+    bottom = max(y for _, y in (*places.dots.values(), *places.folded.values()))
     dots = tuple(_dot(run_id, branch, places, path, folding) for branch in walk(root))
     return TreeView(
         dots,
         tuple(_edges(dots, path)),
         width=max(dot.x for dot in dots) + COLUMN,
-        height=max(dot.y for dot in dots) + ROW,
+        height=bottom + MARGIN,
         top=top,
         above=tuple(node.id for node in tree.path_to_root(top))[:0:-1],
         total=len(tree),
@@ -134,60 +146,69 @@ def _counts(tree: SearchTree) -> Iterator[tuple[Verdict, int]]:
             yield verdict, number
 
 
-def place(root: Branch) -> dict[int, tuple[float, float]]:
-    """The middle of each dot, by its node's id."""
-    heights: dict[int, float] = {}
-    cursor = float(MARGIN)
-    for branch in _leaves_first(root):
-        if not branch.children:
-            heights[branch.node.id] = cursor
-            cursor += ROW
-            continue
-        ends = (branch.children[0], branch.children[-1])
-        heights[branch.node.id] = sum(heights[end.node.id] for end in ends) / 2
-    return {
-        branch.node.id: (MARGIN + branch.level * COLUMN, heights[branch.node.id])
-        for branch in walk(root)
-    }
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where dots go, and the links to what is folded away below them, in pixels by node id."""
+
+    dots: Mapping[int, Point]
+    folded: Mapping[int, Point]
 
 
-def _leaves_first(root: Branch) -> Iterator[Branch]:
-    """Every branch after all of its children, in the order in which these are shown."""
-    pending = [(root, False)]
+def place(root: Branch) -> Places:
+    """A first child stands in its parent's row, every other one in a row of its own.
+
+    So the path to the winner, which comes first everywhere, is one straight line on top.
+    """
+    dots: dict[int, Point] = {}
+    folded: dict[int, Point] = {}
+    row = 0
+    pending: list[tuple[Branch, bool, bool]] = [(root, False, True)]
     while pending:
-        branch, is_done = pending.pop()
-        if is_done or not branch.children:
-            yield branch
+        branch, is_folded, is_first = pending.pop()
+        row += not is_first
+        level = branch.level + is_folded
+        point = (float(MARGIN + level * COLUMN), float(MARGIN + row * ROW))
+        if is_folded:
+            folded[branch.node.id] = point
             continue
-        pending.append((branch, True))
-        pending.extend((child, False) for child in reversed(branch.children))
+        dots[branch.node.id] = point
+        below = [(child, False, number == 0) for number, child in enumerate(branch.children)]
+        if branch.hidden or branch.below:
+            below.append((branch, True, not below))
+        pending.extend(reversed(below))
+    return Places(dots, folded)
 
 
 def _dot(
-    run_id: str,
-    branch: Branch,
-    places: dict[int, tuple[float, float]],
-    path: frozenset[int],
-    folding: Folding,
+    run_id: str, branch: Branch, places: Places, path: frozenset[int], folding: Folding
 ) -> Dot:
     node = branch.node
-    x, y = places[node.id]
-    folded = branch.hidden + branch.below
-    more = min(1000, folding.children + branch.hidden)
+    name = f"{node.id} {words.one_line(node.origin)}" if node.id else "0 the bug"
     return Dot(
         node.id,
-        node.parent if node.parent in places else None,
-        x,
-        y,
+        node.parent if node.parent in places.dots else None,
+        *places.dots[node.id],
         VERDICT_MARKS[node.report.verdict] if node.report else "·",
         node.report.verdict.value if node.report else "none",
-        words.shorten(f"{node.id} {words.one_line(node.origin)}" if node.id else "0 the bug", LABEL),
+        words.shorten(name, LABEL),
         outcome(node),
-        f"{node.id} {words.one_line(node.origin)}\n{outcome(node)}\n{statistics(node)}",
+        f"{name}\n{outcome(node)}\n{statistics(node)}",
         node.id in path,
-        f"+{folded:,} {'more' if branch.hidden else 'below'}" if folded else "",
-        f"/runs/{run_id}/tree?at={node.id}&children={more}",
         f"/runs/{run_id}/nodes/{node.id}",
+        _folded(run_id, branch, places, folding),
+    )
+
+
+def _folded(run_id: str, branch: Branch, places: Places, folding: Folding) -> Folded | None:
+    here = branch.node.id
+    if here not in places.folded:
+        return None
+    number = branch.hidden or branch.below
+    children = min(MOST_CHILDREN, folding.children + branch.hidden)
+    return Folded(
+        *places.folded[here],
+        f"{number:,} {'more' if branch.hidden else 'below'}",
+        f"/runs/{run_id}/tree?at={here}&children={children}",
     )
 
 
@@ -210,13 +231,20 @@ def statistics(node: SearchNode) -> str:
 def _edges(dots: Sequence[Dot], path: frozenset[int]) -> Iterator[Edge]:
     known = {dot.id: dot for dot in dots}
     for dot in dots:
-        if dot.parent is None:
-            continue
-        parent = known[dot.parent]
-        # The curve leaves below the parent's label, so that it crosses no word.
-        start, end, bend = parent.x + RADIUS, dot.x - RADIUS, dot.x - COLUMN * 0.25
-        curve = (
-            f"M{start:.0f} {parent.y:.1f}C{start + 14:.0f} {dot.y:.1f}"
-            f" {bend:.0f} {dot.y:.1f} {end:.0f} {dot.y:.1f}"
-        )
-        yield Edge(curve, dot.id in path)
+        if dot.parent is not None:
+            yield Edge(_line(known[dot.parent], dot.x - RADIUS, dot.y), dot.id in path)
+        if dot.folded is not None:
+            yield Edge(_line(dot, dot.folded.x - RADIUS, dot.folded.y), False)
+
+
+def _line(parent: Dot, x: float, y: float) -> str:
+    """From a dot to something in the next column; in its own row, from the end of its label."""
+    if y == parent.y:
+        longest = max(len(parent.label), len(parent.detail))
+        start = min(parent.x + 24 + longest * CHARACTER, x - 4)
+        return f"M{start:.0f} {y:.0f}H{x:.0f}"
+    down, bend = parent.y + RADIUS, 10
+    return (
+        f"M{parent.x:.0f} {down:.0f}V{y - bend:.0f}"
+        f"Q{parent.x:.0f} {y:.0f} {parent.x + bend:.0f} {y:.0f}H{x:.0f}"
+    )

@@ -95,3 +95,9 @@ def stamp(moment: datetime) -> str:
 def money(usd: float) -> str:
     """US dollars: two places from ten cents on, four below."""
     return f"${usd:,.2f}" if usd >= 0.1 else f"${usd:.4f}"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital and a full stop."""
+    shown = one_line(text)
+    return f"{shown[:1].upper()}{shown[1:]}{'' if shown.endswith(('.', '!', '?')) else '.'}"

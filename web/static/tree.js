@@ -1,6 +1,7 @@
 // Makes the drawing of a search tree move: zoom, pan, arrow keys, and a pane beside it for the
 // node that was chosen. The drawing itself, and every link in it, comes from the server.
 
+const LEAST_READABLE = 0.9;
 const frame = document.querySelector(".tree-frame");
 const tree = document.getElementById("tree");
 const pane = document.getElementById("pane");
@@ -30,7 +31,6 @@ function start(svg) {
   const fit = () => {
     const scale = Math.min(tree.clientWidth / width, tree.clientHeight / height, 1);
     Object.assign(view, { x: 0, y: 0, scale });
-    view.y = Math.min(0, (height - tree.clientHeight / scale) / 2);
     draw();
   };
   const centre = (dot) => {
@@ -92,14 +92,11 @@ function start(svg) {
     open(dot).then(() => { draw(); keepInSight(dot); });
   });
   addEventListener("resize", draw);
-  if (height > tree.clientHeight || width > tree.clientWidth) {
+  fit();
+  if (view.scale < LEAST_READABLE) {
+    view.scale = LEAST_READABLE; // the path to the winner is the first row
     draw();
-    const winner = svg.querySelector(".dot.on-path:last-of-type");
-    centre(find(0) ?? dots()[0]);
-    view.x = 0;
-    if (winner && width <= tree.clientWidth) keepInSight(winner);
-    draw();
-  } else fit();
+  }
 }
 
 function pan(svg, view, draw) {
