@@ -16,10 +16,20 @@ from sqlalchemy import insert as plain_insert
 from apr.core.patch import Patch
 from apr.core.report import ValidationReport
 from apr.core.run import RepairRun, RunStatus
-from apr.storage import codec
+from apr.settings import RunSettings
+from apr.storage import codec, kept
 from apr.storage.engine import reading, writing
+from apr.storage.exchanges import Exchange, decode_exchange, exchange_key
 from apr.storage.store import load_runs, run_query
-from apr.storage.tables import CandidateRow, EventRow, NodeRow, RepairRunRow, ReportRow, SubjectRow
+from apr.storage.tables import (
+    CandidateRow,
+    EventRow,
+    NodeRow,
+    RepairRunRow,
+    ReplyRow,
+    ReportRow,
+    SubjectRow,
+)
 from apr.storage.web_tables import RunOwnerRow
 
 
@@ -174,6 +184,16 @@ class RunCatalog:
         *summary, patch, document = row
         report = None if document is None else codec.decode_report(document)
         return NodeSummary(*summary), codec.decode_patch(patch), report
+
+    def exchange(self, run: RepairRun, patch_digest: str) -> Exchange | None:
+        """What a model was asked and answered for a patch, as long as that is kept."""
+        model = RunSettings.model_validate(run.settings).llm
+        if model is None:
+            return None
+        key = exchange_key(run.bug, run.seed, model, patch_digest)
+        with reading(self._engine) as connection:
+            found = kept.load(connection, ReplyRow, [key])
+        return decode_exchange(found[key]) if key in found else None
 
     def last_events(self, run_id: str, kinds: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         """The data of the last event of each kind that there was."""

@@ -97,15 +97,11 @@ def _rows(
     path: str, first_old: int, first_new: int, old: Sequence[str], new: Sequence[str]
 ) -> tuple[Row, ...]:
     pairs = list(_pairs(old, new))
-    stressed = [_stressed(old[a], new[b]) for _, a, b in pairs if a is not None and b is not None]
-    both = iter(stressed)
-    old_spans: dict[int, Span | None] = {}
-    new_spans: dict[int, Span | None] = {}
+    old_spans: dict[int, Span] = {}
+    new_spans: dict[int, Span] = {}
     for kind, a, b in pairs:
-        if a is not None and b is not None:
-            old_span, new_span = next(both)
-            if kind == "changed":
-                old_spans[a], new_spans[b] = old_span, new_span
+        if kind == "changed" and a is not None and b is not None:
+            old_spans[a], new_spans[b] = _stressed(old[a], new[b])
     left = highlight_lines(path, old, [old_spans.get(i) for i in range(len(old))])
     right = highlight_lines(path, new, [new_spans.get(i) for i in range(len(new))])
     return tuple(
@@ -135,7 +131,12 @@ def _pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, int | 
 def _stressed(old: str, new: str) -> tuple[Span, Span]:
     """What differs between two lines that have a beginning and an end in common."""
     old, new = old.rstrip("\r\n"), new.rstrip("\r\n")
-    start = len(os.path.commonprefix([old, new]))
-    most = min(len(old), len(new)) - start
-    tail = min(most, len(os.path.commonprefix([old[::-1], new[::-1]])))
+    start = _alike(old, new)
+    tail = min(min(len(old), len(new)) - start, _alike(old[::-1], new[::-1]))
     return (start, len(old) - tail), (start, len(new) - tail)
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts have in common at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))

@@ -49,10 +49,12 @@ def read(address: str) -> Reading:
     import httpx
 
     try:
-        with httpx.Client(timeout=ANSWER_S, follow_redirects=False, trust_env=False) as client:
-            with client.stream("GET", address) as response:
-                response.raise_for_status()
-                text = b"".join(_up_to(response.iter_bytes(), LARGEST))
+        with (
+            httpx.Client(timeout=ANSWER_S, trust_env=False) as client,
+            client.stream("GET", address) as response,
+        ):
+            response.raise_for_status()
+            text = next(response.iter_bytes(LARGEST), b"")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Reading(address, problem=f"no answer: {error}" if str(error) else "no answer")
     return Reading(address, text.decode("utf-8", "replace"))

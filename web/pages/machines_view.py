@@ -130,7 +130,8 @@ def _worker_facts(samples: Sequence[Sample]) -> tuple[tuple[str, str], ...]:
     facts = []
     for sample in samples:
         if sample.name == "apr_up":
-            facts.append((sample.labels.get("what", ""), "reached" if sample.value else "not reached"))
+            state = "reached" if sample.value else "not reached"
+            facts.append((sample.labels.get("what", ""), state))
         elif sample.name == "apr_queue_depth":
             queue = sample.labels.get("queue", "")
             facts.append((f"queue {queue}", words.count(int(sample.value), "message")))

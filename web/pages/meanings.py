@@ -46,7 +46,7 @@ VERDICT_MEANINGS = {
     Verdict.DOES_NOT_BUILD: "The patched program does not compile.",
     Verdict.DOES_NOT_APPLY: "The patch does not fit the program.",
     Verdict.TAMPERED: "The patch worked on its referee instead of the bug, and was refused.",
-    Verdict.INCONCLUSIVE: "The machinery failed, or a test is flaky: nothing is known of the patch.",
+    Verdict.INCONCLUSIVE: "The machinery failed, or a test is flaky: nothing is known.",
 }
 
 OUTCOME_MARKS = {

@@ -91,9 +91,9 @@ def _facts(node: SearchNode, report: ValidationReport | None) -> Iterator[tuple[
     if node.exhausted:
         yield "refining", "nothing is left to try from here"
     if node.spent.calls:
-        spent = f"{words.count(node.spent.calls, 'call')}, {words.count(node.spent.tokens, 'token')}"
+        calls, tokens = node.spent.calls, node.spent.tokens
         money = f", {words.money(node.spent.cost_usd)}" if node.spent.cost_usd else ""
-        yield "model", spent + money
+        yield "model", f"{words.count(calls, 'call')}, {words.count(tokens, 'token')}{money}"
     if report is not None:
         yield from _report_facts(report)
 
@@ -108,7 +108,9 @@ def _report_facts(report: ValidationReport) -> Iterator[tuple[str, str]]:
         times = words.count(report.confirmations, "fresh sandbox", "fresh sandboxes")
         yield "confirmed", f"in {times}"
     known = ", known from an earlier run" if report.from_cache else ""
-    yield "judged", f"in {words.duration(report.duration_s)}, {report.sandbox or 'no sandbox'}{known}"
+    yield "judged", f"in {words.duration(report.duration_s)}{known}"
+    if report.sandbox:
+        yield "sandbox", report.sandbox
 
 
 @dataclass(frozen=True, slots=True)

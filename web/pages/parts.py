@@ -94,11 +94,12 @@ def show_node(
     found = site.catalog.node(run.id, node_id)
     if found is None:
         raise not_found(f"node {node_id}")
-    _, patch, report = found
+    summary, patch, report = found
+    asked = site.catalog.exchange(run, summary.patch_digest)
     sources = read_sources(run.bug, patch.paths)
     view = node_view(_tree(site, run), node_id, patch, report, sources)
     title = f"Node {node_id}"
-    return render_part(request, principal, run, "node.html", title, view=view, talk=None)
+    return render_part(request, principal, run, "node.html", title, view=view, asked=asked)
 
 
 @router.get("/candidates")

@@ -20,7 +20,6 @@ from web.pages.meanings import OUTCOME_MARKS, STATUS_MARKS, VERDICT_MARKS
 from web.pages.static import asset
 from web.security.access import csrf_token, page_principal
 from web.security.principal import Principal
-from web.site import site_of
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -30,11 +29,15 @@ def render(
 ) -> HTMLResponse:
     """The page of a template."""
     site = getattr(request.app.state, "site", None)
-    text = _environment().get_template(template).render(
-        principal=principal,
-        csrf="" if principal is None or site is None else csrf_token(site, principal),
-        path=request.url.path,
-        **view,
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            principal=principal,
+            csrf="" if principal is None or site is None else csrf_token(site, principal),
+            path=request.url.path,
+            **view,
+        )
     )
     return HTMLResponse(text, status)
 

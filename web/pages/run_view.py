@@ -136,9 +136,7 @@ def headline(run: RepairRun) -> str:
     }[run.status]
 
 
-def _meaning(
-    run: RepairRun, baseline: Baseline | None, report: ValidationReport | None
-) -> str:
+def _meaning(run: RepairRun, baseline: Baseline | None, report: ValidationReport | None) -> str:
     """What may be concluded, and no more than was tested."""
     if report is not None:
         total = report.triggers_total + report.regressions_total

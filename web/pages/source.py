@@ -1,4 +1,4 @@
-"""The subject's files as they are now, which is where a page takes the lines around a change from."""
+"""The subject's files as they are now: where a page takes the lines around a change from."""
 
 from __future__ import annotations
 
