@@ -19,10 +19,12 @@ from apr.service import Service
 from apr.settings import AppSettings
 from apr.storage.accounts import Accounts
 from apr.storage.catalog import RunCatalog
+from apr.storage.sources import Replays, Sources
 from web.api import api_router
 from web.conditional import Conditional
 from web.errors import add_error_handlers
 from web.events import EventHub
+from web.intake.desk import Desk
 from web.security.rate import Pace
 from web.security.shield import Shield
 from web.security.tokens import make_secret
@@ -88,13 +90,16 @@ def make_site(
     installed: AppSettings,
 ) -> Site:
     """The parts on an open database."""
-    catalog = RunCatalog(engine)
+    catalog, sources = RunCatalog(engine), Sources(engine)
     return Site(
         settings=settings,
         installation=installed,
         service=service,
         catalog=catalog,
         accounts=Accounts(engine),
+        sources=sources,
+        replays=Replays(engine),
+        desk=Desk(sources, installed.data_dir / "sources", settings),
         queue=queue,
         hub=EventHub(
             service.store,

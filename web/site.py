@@ -12,7 +12,9 @@ from apr.service import Service
 from apr.settings import AppSettings
 from apr.storage.accounts import Accounts
 from apr.storage.catalog import RunCatalog
+from apr.storage.sources import Replays, Sources
 from web.events import EventHub
+from web.intake.desk import Desk
 from web.security.rate import Pace
 from web.settings import WebSettings
 
@@ -26,6 +28,9 @@ class Site:
     service: Service
     catalog: RunCatalog
     accounts: Accounts
+    sources: Sources
+    replays: Replays
+    desk: Desk
     queue: JobQueue
     hub: EventHub
     wrong_tokens: Pace

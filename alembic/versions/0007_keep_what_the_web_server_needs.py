@@ -101,7 +101,7 @@ def create_sources() -> None:
         sa.Column("created_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_sources"),
     )
-    op.create_index("ix_sources_user", "sources", ["user", "created_at"])
+    op.create_index("ix_sources_user_created_at", "sources", ["user", "created_at"])
 
 
 def create_webhooks() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from apr.core.bug import TestId
+from apr.core.bug import RunnerKind, TestId
+from apr.core.errors import BadInputError
 from apr.core.report import TestOutcome, TestResult
 
 MAX_MESSAGE = 4096
@@ -24,6 +26,32 @@ def read_junit(reports: Iterable[bytes]) -> list[TestResult]:
             if known is None or _SEVERITY[result.outcome] > _SEVERITY[known.outcome]:
                 results[result.test] = result
     return list(results.values())
+
+
+def read_failing(report: bytes, subject: Path, kind: RunnerKind) -> tuple[TestId, ...]:
+    """The failing tests of a report, called as the subject's own runner calls them.
+
+    Raises:
+        BadInputError: when the report cannot be read.
+    """
+    results = read_junit([report])
+    if not results:
+        raise BadInputError("the JUnit report cannot be read, or has no test in it")
+    failing = (result.test for result in results if result.outcome.is_failure)
+    if kind is not RunnerKind.PYTEST:
+        return tuple(failing)
+    return tuple(_node_id(test, subject) for test in failing)
+
+
+def _node_id(test: TestId, subject: Path) -> TestId:
+    """pytest's own name for what its report calls `package.module.Class.name`."""
+    dotted, bracket, parameters = test.partition("[")
+    parts = dotted.split(".")
+    for size in range(len(parts) - 1, 0, -1):
+        path = "/".join(parts[:size]) + ".py"
+        if ".." not in parts and (subject / path).is_file():
+            return TestId("::".join((path, *parts[size:])) + bracket + parameters)
+    return test
 
 
 _SEVERITY = {

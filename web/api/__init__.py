@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.api import events, runs, session
+from web.api import events, runs, session, sources, submission
 
 api_router = APIRouter(prefix="/api/v1")
-for _noun in (runs, events, session):
+for _noun in (sources, submission, runs, events, session):
     api_router.include_router(_noun.router)

@@ -1,0 +1,1 @@
+"""Projects that are handed in: unpacked, cloned or named, and never trusted."""
