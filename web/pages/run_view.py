@@ -16,6 +16,15 @@ from web.pages.runs_view import generator_name, run_name
 
 PHASES = ("copy", "reproduce", "localize", "search", "confirm", "compare")
 SHOWN_TESTS = 50
+_WORK = {
+    "copy": "Copying the program",
+    "reproduce": "Running the tests",
+    "localize": "Finding where the fault is",
+    "search": "Searching for a patch",
+    "confirm": "Confirming a patch",
+    "trace": "Comparing what the patches do",
+    "compare": "Comparing what the patches do",
+}
 _SAME_PHASE = {"validate": "search", "trace": "compare"}
 
 
@@ -102,7 +111,7 @@ def run_view(
     return RunView(
         run,
         run_name(run),
-        headline(run),
+        headline(run, events),
         _meaning(run, baseline, best),
         tuple(phases(run, events)),
         tuple(burns(run.budget, run.usage)),
@@ -120,15 +129,17 @@ def run_view(
     )
 
 
-def headline(run: RepairRun) -> str:
-    """What the run has come to, in one line."""
+def headline(run: RepairRun, events: Sequence[RunEvent]) -> str:
+    """What the run has come to, or what it does, in one line."""
+    if run.status is RunStatus.RUNNING:
+        phase = _last(events, "phase") or {}
+        return _WORK.get(str(phase.get("name")), "Running")
     if run.patches:
         return words.count(len(run.patches), "plausible patch", "plausible patches")
     if run.status is RunStatus.EXHAUSTED:
         return "No plausible patch was found"
     return {
         RunStatus.QUEUED: "Waiting",
-        RunStatus.RUNNING: "Searching",
         RunStatus.SUCCEEDED: "A plausible patch was found",
         RunStatus.FAILED: "The run could not be carried out",
         RunStatus.INTERRUPTED: "Stopped, and ready to go on",
