@@ -136,7 +136,8 @@ class RunCatalog:
     def count_by_status(self, owner: str | None = None) -> Mapping[RunStatus, int]:
         """How many runs of the owner, None: of everybody, have each status."""
         run = RepairRunRow
-        query = _owned(select(run.status, func.count()), owner).group_by(run.status)
+        counted: Any = select(run.status, func.count())
+        query = _owned(counted, owner).group_by(run.status)
         with reading(self._engine) as connection:
             return {RunStatus(row[0]): row[1] for row in connection.execute(query)}
 

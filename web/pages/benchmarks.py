@@ -23,8 +23,10 @@ def show_benchmarks(request: Request, site: SiteOf, principal: Viewer) -> Respon
     """Which records there are."""
     root = site.settings.benchmarks
     found = list_benchmarks(root)
-    view = {"benchmarks": found, "is_configured": root is not None}
-    return render(request, "benchmarks.html", principal, **view)
+    is_configured = root is not None
+    return render(
+        request, "benchmarks.html", principal, benchmarks=found, is_configured=is_configured
+    )
 
 
 @router.get("/show")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -179,7 +179,7 @@ def show_hunks(
         sources = read_sources(run.bug, found[1].paths)
         origins = _possible_origins(site, run, tree, node_id)
         view = assembly_view(found[1], tree, origins, sources)
-    shown = {"view": view, "node_id": node_id, "choices": run.patches}
+    shown: dict[str, Any] = {"view": view, "node_id": node_id, "choices": run.patches}
     return render_part(request, principal, run, "hunks.html", "Hunks", **shown)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -66,7 +66,7 @@ def show_run(request: Request, site: SiteOf, principal: Viewer, run: SeenRun) ->
         list(site.service.store.events(run.id)),
         _reports(site, run),
     )
-    shown = {"view": view, "artifacts": artifact_links(run)}
+    shown: dict[str, Any] = {"view": view, "artifacts": artifact_links(run)}
     return render_part(request, principal, run, "run.html", "Result", **shown)
 
 
@@ -83,12 +83,12 @@ def _reports(site: Site, run: RepairRun) -> dict[int, ValidationReport]:
 
 
 def render_part(
-    request: Request, principal: Viewer, run: RepairRun, template: str, title: str, **view: object
+    request: Request, principal: Viewer, run: RepairRun, template: str, title: str, **view: Any
 ) -> Response:
     """One of the pages about a run."""
     name = run.bug.name or run.bug.subject
     is_live = not run.status.is_final
-    shared = {"run": run, "name": name, "page_title": title, "is_live": is_live}
+    shared: dict[str, Any] = {"run": run, "name": name, "page_title": title, "is_live": is_live}
     return render(request, template, principal, **shared, **view)
 
 
