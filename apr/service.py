@@ -133,7 +133,10 @@ class Service:
     def cancel_run(self, run_id: str) -> bool:
         """Cancel a run that has not ended; whoever executes it stops within seconds."""
         going_on = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.INTERRUPTED)
-        return self.store.change_status(run_id, going_on, RunStatus.CANCELLED, "by the user")
+        if not self.store.change_status(run_id, going_on, RunStatus.CANCELLED, "by the user"):
+            return False
+        self.store.append_event(run_id, "ended", _ended(RunStatus.CANCELLED, "by the user"))
+        return True
 
     def execute_run(self, run_id: str, listener: ProgressListener | None = None) -> RepairRun:
         """Execute a run here, or go on with an interrupted one.
@@ -201,15 +204,19 @@ class Service:
                 message = f"to be tried again: {error}"
                 store.change_status(run.id, [RunStatus.RUNNING], RunStatus.QUEUED, message)
                 raise RunHandedBackError(message) from error
-            notify("failed", _failure(error))
-            store.set_status(run.id, RunStatus.FAILED, _failure(error)["message"])
+            told = _failure(error)
+            notify("failed", told)
+            store.set_status(run.id, RunStatus.FAILED, told["message"])
+            notify("ended", _ended(RunStatus.FAILED, told["message"]))
             raise
         store.save_usage(run.id, result.usage)
         store.save_patches(run.id, result.patches)
         notify("phase", {"name": "done"})
         # It is QUEUED when someone took us for dead, but nobody has taken our place.
         ours = (RunStatus.RUNNING, RunStatus.QUEUED)
-        store.change_status(run.id, ours, _final_status(result), result.stopped.value)
+        status = _final_status(result)
+        if store.change_status(run.id, ours, status, result.stopped.value):
+            notify("ended", _ended(status, result.stopped.value))
         return store.get_run(run.id)
 
     def _execute(
@@ -393,6 +400,10 @@ def _final_status(result: Repair) -> RunStatus:
     return RunStatus.EXHAUSTED
 
 
+def _ended(status: RunStatus, message: str) -> dict[str, Any]:
+    return {"status": status.value, "message": message}
+
+
 def _failure(error: Exception) -> dict[str, Any]:
     """What a user is told, and the exit code."""
     if isinstance(error, AprError):
@@ -424,7 +435,7 @@ class _Recorder:
 
     LASTING = frozenset(
         {"phase", "sandbox", "baseline", "locations", "plausible", "warning"}
-        | {"discrepancy", "model", "failed"}
+        | {"discrepancy", "model", "failed", "ended"}
     )
 
     def __init__(

@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import importlib.util
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 
 from fastapi import FastAPI
@@ -20,10 +20,13 @@ from apr.settings import AppSettings
 from apr.storage.accounts import Accounts
 from apr.storage.catalog import RunCatalog
 from apr.storage.sources import Replays, Sources
+from apr.storage.store import SqlRunStore
+from apr.storage.webhooks import Webhooks
 from web.api import api_router
 from web.conditional import Conditional
 from web.errors import add_error_handlers
 from web.events import EventHub
+from web.hooks.relay import Relay
 from web.intake.desk import Desk
 from web.security.rate import Pace
 from web.security.shield import Shield
@@ -77,6 +80,8 @@ async def open_site(settings: WebSettings, installed: AppSettings) -> AsyncItera
         service = make_service(engine, installed, is_patient=False)
         queue = stack.enter_context(executing(service, settings, installed))
         site = make_site(engine, service, queue, settings, installed)
+        relay = Relay(SqlRunStore(engine), site.webhooks, settings.allow_private_addresses)
+        stack.enter_context(_beside(relay.run, "relay"))
         looking = asyncio.create_task(site.hub.run())
         stack.push_async_callback(_end, looking)
         yield site
@@ -100,6 +105,7 @@ def make_site(
         sources=sources,
         replays=Replays(engine),
         desk=Desk(sources, installed.data_dir / "sources", settings),
+        webhooks=Webhooks(engine),
         queue=queue,
         hub=EventHub(
             service.store,
@@ -136,9 +142,15 @@ def _finding_lost(store: SubmissionStore, queue: LocalQueue) -> Iterator[None]:
     """Take up what another process, or this one before it was restarted, has left waiting."""
     for submission in store.waiting():
         queue.submit(submission)
+    with _beside(Reaper(store, queue, LOOK_FOR_LOST_EVERY_S).run, "reaper"):
+        yield
+
+
+@contextmanager
+def _beside(work: Callable[[threading.Event], None], name: str) -> Iterator[None]:
+    """Have a thread work until the block ends."""
     stop = threading.Event()
-    reaper = Reaper(store, queue, LOOK_FOR_LOST_EVERY_S)
-    thread = threading.Thread(target=reaper.run, args=(stop,), name="reaper", daemon=True)
+    thread = threading.Thread(target=work, args=(stop,), name=name, daemon=True)
     thread.start()
     try:
         yield

@@ -13,6 +13,7 @@ from apr.settings import AppSettings
 from apr.storage.accounts import Accounts
 from apr.storage.catalog import RunCatalog
 from apr.storage.sources import Replays, Sources
+from apr.storage.webhooks import Webhooks
 from web.events import EventHub
 from web.intake.desk import Desk
 from web.security.rate import Pace
@@ -31,6 +32,7 @@ class Site:
     sources: Sources
     replays: Replays
     desk: Desk
+    webhooks: Webhooks
     queue: JobQueue
     hub: EventHub
     wrong_tokens: Pace

@@ -26,6 +26,7 @@ from apr.cli import (
     runs,
     sandbox,
     serve,
+    token,
     tree,
     validate,
     web,
@@ -112,6 +113,7 @@ def _help(function: Callable[..., None]) -> str:
 for _name, _panel, _function in COMMANDS:
     app.command(_name, help=_help(_function), rich_help_panel=_panel)(_function)
 app.add_typer(sandbox.app, name="sandbox", rich_help_panel=MACHINE)
+app.add_typer(token.app, name="token", rich_help_panel=MACHINE)
 app.add_typer(bench.app, name="bench", rich_help_panel=BENCHMARKS)
 
 

@@ -86,8 +86,10 @@ class Accounts:
             mine &= TokenRow.user == user
         unrevoked = update(TokenRow).where(mine, TokenRow.revoked_at.is_(None))
         with writing(self._engine) as connection:
+            if connection.execute(unrevoked.values(revoked_at=self._clock())).rowcount != 1:
+                return False
             connection.execute(delete(SessionRow).where(SessionRow.token_id == token_id))
-            return connection.execute(unrevoked.values(revoked_at=self._clock())).rowcount == 1
+            return True
 
     def open_session(self, digest: str, token_id: str, hours: float) -> None:
         """Keep a session; those that have ended are forgotten."""

@@ -4,8 +4,32 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.api import events, runs, session, sources, submission
+from web.api import (
+    about,
+    artifacts,
+    behaviour,
+    candidates,
+    events,
+    runs,
+    session,
+    sources,
+    submission,
+    tokens,
+    webhooks,
+)
 
 api_router = APIRouter(prefix="/api/v1")
-for _noun in (sources, submission, runs, events, session):
+for _noun in (
+    about,
+    sources,
+    submission,
+    runs,
+    candidates,
+    artifacts,
+    behaviour,
+    events,
+    webhooks,
+    tokens,
+    session,
+):
     api_router.include_router(_noun.router)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from apr.core.run import Budget, RepairRun, RunStatus, Usage
 from apr.results.details import brief_document
+from web.api.text import Cleaned, Text
 
 RUN_ID = "261124-132228-0a1b2c"
 
@@ -17,10 +18,10 @@ class RunBrief(BaseModel):
     """A run as in a list."""
 
     run: str = Field(examples=[RUN_ID])
-    name: str = Field(examples=["stockroom"])
-    subject: str
+    name: Text = Field(examples=["stockroom"])
+    subject: Text
     status: RunStatus
-    message: str
+    message: Text
     created_at: datetime
     finished_at: datetime | None
     plausible: int = Field(description="Patches found.")
@@ -41,9 +42,9 @@ class PatchOut(BaseModel):
 
     rank: int
     node: int = Field(description="Its node of the search tree.")
-    origin: str
+    origin: Text
     label: str
-    diff: str
+    diff: Text
 
 
 class RunOut(RunBrief):
@@ -52,7 +53,7 @@ class RunOut(RunBrief):
     owner: str | None
     seed: int
     budget: Budget
-    settings: dict[str, Any]
+    settings: Annotated[dict[str, Any], Cleaned]
     nodes: int = Field(description="Size of the search tree.")
     patches: list[PatchOut]
 

@@ -1,0 +1,1 @@
+"""Webhooks: others are told what happens, in a way that they can check."""
