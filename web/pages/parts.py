@@ -8,12 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from apr.answers import choose_test
 from apr.core.patch import Patch
 from apr.core.run import RepairRun
 from apr.core.tree import ROOT, SearchTree
 from apr.search.folding import Folding, find_winner
 from apr.storage.catalog import NodeSummary
+from web.api.behaviour import AnswerIn
+from web.api.behaviour import answer as answer_question
 from web.errors import not_found
 from web.pages.heat_view import heat_paths, heat_view
 from web.pages.log_view import log_view
@@ -146,18 +147,12 @@ def answer(
     principal: Actor,
     run: SeenRun,
     number: Annotated[int, Path(ge=1, le=10_000)],
-    patch: Annotated[int, Form(ge=1)],
+    patch: Annotated[int, Form(ge=1, le=10_000)],
 ) -> Response:
     """Say which patch is right: a new run searches on with that as a test."""
-    behaviour = site.service.behaviour(run.id)
-    if behaviour is None:
-        raise not_found(f"question {number}")
-    text, fails = choose_test(behaviour.choices, number, patch)
-    submitted = site.service.answer(run.id, text, fails=fails)
-    site.catalog.set_owner(submitted.id, site.catalog.owner(run.id) or principal.user)
-    site.service.enqueue_run(submitted.id, site.queue)
-    audit(request, principal, "answer", run.id, f"question {number}: patch {patch}")
-    return RedirectResponse(f"/runs/{submitted.id}", 303)
+    begun = answer_question(site, principal, run, AnswerIn(question=number, patch=patch))
+    audit(request, principal, "answer", run.id, begun.id)
+    return RedirectResponse(f"/runs/{begun.id}", 303)
 
 
 @router.get("/hunks")

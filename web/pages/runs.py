@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from apr.core.report import ValidationReport
 from apr.core.run import RepairRun, RunStatus
 from apr.storage.catalog import Order, RunQuery
+from web.api.artifacts import list_artifacts
 from web.api.runs import cancel_run, resume_run
 from web.pages.rendering import render
 from web.pages.run_view import run_view
@@ -72,7 +73,13 @@ def show_run(request: Request, site: SiteOf, principal: Viewer, run: SeenRun) ->
 
 def artifact_links(run: RepairRun) -> list[tuple[str, str]]:
     """What can be taken away, with its address in the API."""
-    return [("All of it as JSON", f"/api/v1/runs/{run.id}")]
+    at = f"/api/v1/runs/{run.id}"
+    files = list_artifacts(run).artifacts
+    return [
+        *((name, f"{at}/artifacts/{name}") for name in files),
+        ("log.txt", f"{at}/log"),
+        ("tree.json", f"{at}/tree"),
+    ]
 
 
 def _reports(site: Site, run: RepairRun) -> dict[int, ValidationReport]:
