@@ -7,9 +7,19 @@ import sys
 import unicodedata
 from datetime import UTC, datetime
 
+from apr.results.wording import count, duration, shorten
+
 __all__ = [
-    *("ago", "count", "duration", "first_line", "money", "one_line", "safe_text"),
-    *("sentence", "shorten", "stamp"),
+    "ago",
+    "count",
+    "duration",
+    "first_line",
+    "money",
+    "one_line",
+    "safe_text",
+    "sentence",
+    "shorten",
+    "stamp",
 ]
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
