@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from apr.core.errors import (
     AprError,
     BadInputError,
+    PatchDoesNotApplyError,
     QueueUnavailableError,
     RunElsewhereError,
     StoreUnavailableError,
@@ -107,6 +108,7 @@ def problem_response(found: Problem, path: str) -> Response:
 _STATUSES: Sequence[tuple[type[AprError], int, str]] = (
     (RunElsewhereError, 409, "conflict"),
     (BadInputError, 422, "bad-input"),
+    (PatchDoesNotApplyError, 422, "patch-does-not-apply"),
     (StoreUnavailableError, 503, "store-unavailable"),
     (QueueUnavailableError, 503, "queue-unavailable"),
 )

@@ -12,6 +12,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from apr.serving.http.run import listen, run_app
 from web.settings import WebSettings
 
+MOST_HEAD_BYTES = 64 * 1024
+
 
 def serve(app: FastAPI, settings: WebSettings, tell: Callable[[str], None]) -> None:
     """Serve until a signal comes; `tell` gets the address once requests are answered.
@@ -38,6 +40,7 @@ def impatient(header_timeout_s: float) -> type[asyncio.Protocol]:
 
     class ImpatientProtocol(HttpToolsProtocol):
         _deadline: asyncio.TimerHandle | None = None
+        _head_bytes = 0
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -46,6 +49,11 @@ def impatient(header_timeout_s: float) -> type[asyncio.Protocol]:
         def data_received(self, data: bytes) -> None:
             if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
                 self._expect()
+            if self._deadline is not None:
+                self._head_bytes += len(data)
+                if self._head_bytes > MOST_HEAD_BYTES and b"\r\n\r\n" not in data[:MOST_HEAD_BYTES]:
+                    self.transport.close()
+                    return
             super().data_received(data)
 
         def on_headers_complete(self) -> None:
@@ -57,6 +65,7 @@ def impatient(header_timeout_s: float) -> type[asyncio.Protocol]:
             super().connection_lost(exc)
 
         def _expect(self) -> None:
+            self._head_bytes = 0
             self._deadline = self.loop.call_later(header_timeout_s, self.transport.close)
 
         def _forget(self) -> None:

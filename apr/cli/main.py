@@ -18,6 +18,7 @@ from apr import __version__
 from apr.cli import (
     answer,
     bench,
+    ci,
     diff,
     doctor,
     fix,
@@ -90,6 +91,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("resume", REPAIR, runs.resume),
     ("answer", REPAIR, answer.answer),
     ("cancel", REPAIR, runs.cancel),
+    ("ci", REPAIR, ci.ci),
     ("localize", REPAIR, localize.localize),
     ("validate", REPAIR, validate.validate),
     ("diff", REPAIR, diff.diff),

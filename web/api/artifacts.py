@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from apr.core.run import RepairRun
-from apr.results.details import RunDetails, load_details, run_document
-from apr.results.junit import render_run_junit
-from apr.results.markdown import render_markdown
-from apr.results.page import render_page
-from apr.results.predictions import render_prediction
-from apr.results.sarif import render_sarif
+from apr.results.details import load_details
+from apr.results.files import FILES, FileName
 from web.api.answers import answers
 from web.api.find import ReadRun
 from web.errors import not_found
@@ -25,35 +18,6 @@ from web.site import SiteOf
 router = APIRouter(tags=["artifacts"])
 
 
-class ArtifactName(StrEnum):
-    """The files that a run has."""
-
-    PATCH = "patch.diff"
-    SARIF = "run.sarif"
-    JUNIT = "junit.xml"
-    PREDICTIONS = "predictions.jsonl"
-    PAGE = "report.html"
-    SUMMARY = "summary.md"
-    DOCUMENT = "run.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """How a file is made, and what it is."""
-
-    media_type: str
-    render: Callable[[RunDetails], str]
-
-
-KINDS = {
-    ArtifactName.PATCH: Kind("text/x-diff", lambda d: d.run.patches[0].diff),
-    ArtifactName.SARIF: Kind("application/sarif+json", render_sarif),
-    ArtifactName.JUNIT: Kind("application/xml", render_run_junit),
-    ArtifactName.PREDICTIONS: Kind("application/jsonl", lambda d: render_prediction(d.run)),
-    ArtifactName.PAGE: Kind("text/html", render_page),
-    ArtifactName.SUMMARY: Kind("text/markdown", render_markdown),
-    ArtifactName.DOCUMENT: Kind("application/json", lambda d: json.dumps(run_document(d)) + "\n"),
-}
 SANDBOXED = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -66,7 +30,7 @@ class ArtifactList(BaseModel):
 @router.get("/runs/{run_id}/artifacts", responses=answers(304, 404), operation_id="listArtifacts")
 def list_artifacts(run: ReadRun) -> ArtifactList:
     """The files that can be had of a run."""
-    return ArtifactList(artifacts=[name.value for name in ArtifactName if _has(run, name)])
+    return ArtifactList(artifacts=[name.value for name in FileName if _has(run, name)])
 
 
 @router.get(
@@ -76,21 +40,21 @@ def list_artifacts(run: ReadRun) -> ArtifactList:
         **answers(304, 404),
         200: {
             "description": "The file.",
-            "content": {kind.media_type: {"schema": {"type": "string"}} for kind in KINDS.values()},
+            "content": {file.media_type: {"schema": {"type": "string"}} for file in FILES.values()},
         },
     },
     operation_id="getArtifact",
 )
-def get_artifact(site: SiteOf, run: ReadRun, name: ArtifactName) -> Response:
+def get_artifact(site: SiteOf, run: ReadRun, name: FileName) -> Response:
     """One file, to be kept; a browser saves it and never shows it as a page of this server."""
-    if not _has(run, name):
+    file = FILES[name]
+    text = file.render(load_details(site.service, run))
+    if text is None:
         raise not_found(f"{name.value} of run {run.id}: it has no patch")
-    kind = KINDS[name]
-    text = kind.render(load_details(site.service, run))
     return Response(
         text.encode("utf-8", "surrogateescape"),
         headers={
-            "Content-Type": kind.media_type,
+            "Content-Type": file.media_type,
             "Content-Disposition": f'attachment; filename="{run.id}-{name.value}"',
             "Content-Security-Policy": SANDBOXED,
         },
@@ -115,5 +79,5 @@ def get_log(site: SiteOf, run: ReadRun) -> Response:
     return Response("".join(lines), media_type="text/plain; charset=utf-8")
 
 
-def _has(run: RepairRun, name: ArtifactName) -> bool:
-    return name is not ArtifactName.PATCH or bool(run.patches)
+def _has(run: RepairRun, name: FileName) -> bool:
+    return name is not FileName.PATCH or bool(run.patches)
