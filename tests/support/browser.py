@@ -1,4 +1,4 @@
-"""A real Chromium, the system's own, which loads nothing from elsewhere and tells what goes wrong."""
+"""A real Chromium, the system's own: what it loads, and what it complains of."""
 
 from __future__ import annotations
 
