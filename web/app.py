@@ -33,6 +33,7 @@ from web.security.shield import Shield
 from web.security.tokens import make_secret
 from web.settings import WebSettings
 from web.site import Site
+from workers.deployment import make_queue
 from workers.local import LocalQueue
 from workers.reaper import Reaper
 
@@ -69,6 +70,18 @@ def create_app(settings: WebSettings, installation: AppSettings | None = None) -
     app.add_middleware(Conditional)
     app.add_middleware(Shield, settings=settings)
     return app
+
+
+def check_installation(installed: AppSettings) -> None:
+    """Find out, before anything is served, what would keep the application from starting.
+
+    Raises:
+        StoreError: when the database cannot be opened or brought up to date.
+        BadInputError: when there is a broker that cannot be used.
+    """
+    open_engine(installed).dispose()
+    if installed.broker_url is not None:
+        make_queue(installed)
 
 
 @asynccontextmanager
@@ -124,8 +137,6 @@ def executing(
 ) -> Iterator[JobQueue]:
     """The queue of workers where there is a broker; else one of this process, which executes."""
     if installed.broker_url is not None:
-        from workers.deployment import make_queue
-
         yield make_queue(installed)
         return
     queue = LocalQueue(service, settings.runs_at_once)

@@ -21,6 +21,8 @@ from apr.core.errors import (
     RunElsewhereError,
     StoreUnavailableError,
 )
+from web.intake.bounds import BusyError
+from web.security.headers import HEADERS
 
 PROBLEM_JSON = "application/problem+json"
 log = logging.getLogger("apr.web")
@@ -107,6 +109,7 @@ def problem_response(found: Problem, path: str) -> Response:
 
 _STATUSES: Sequence[tuple[type[AprError], int, str]] = (
     (RunElsewhereError, 409, "conflict"),
+    (BusyError, 503, "busy"),
     (BadInputError, 422, "bad-input"),
     (PatchDoesNotApplyError, 422, "patch-does-not-apply"),
     (StoreUnavailableError, 503, "store-unavailable"),
@@ -154,6 +157,7 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> Response:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return respond(
-            request, Problem(500, "internal", "something went wrong here; the server's log has it")
-        )
+        said = "something went wrong here; the server's log has it"
+        answer = respond(request, Problem(500, "internal", said))
+        answer.headers.update(HEADERS)  # made outside of the shield, which adds them to others
+        return answer

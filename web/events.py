@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
+from apr.core.errors import AprError
 from apr.core.ports import RunStore
 from apr.core.run import RunEvent, RunStatus
 from apr.storage.catalog import Head, RunCatalog
+from web.intake.bounds import BusyError
 
+log = logging.getLogger("apr.events")
 LOOK_EVERY_S = 0.25
 HEARTBEAT_S = 15.0
 RETRY_MS = 2000
 GONE = "the run is gone"
-
-
-class BusyError(Exception):
-    """Too many event streams are open."""
 
 
 class Topic:
@@ -66,7 +66,10 @@ class EventHub:
         """Look for news as long as somebody listens; until cancelled."""
         while True:
             await self._wanted.wait()
-            await self._look()
+            try:
+                await self._look()
+            except AprError as error:  # listeners wait until the database is back
+                log.warning("cannot look for events: %s", error)
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _look(self) -> None:

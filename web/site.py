@@ -45,4 +45,9 @@ def site_of(request: Request) -> Site:
     return site
 
 
-SiteOf = Annotated[Site, Depends(site_of)]
+async def _site_of(request: Request) -> Site:
+    """Asynchronous, since a dependency that is not takes a thread."""
+    return site_of(request)
+
+
+SiteOf = Annotated[Site, Depends(_site_of)]

@@ -27,7 +27,6 @@ class LocalQueue:
         self._waiting: queue.PriorityQueue[_Item] = queue.PriorityQueue()
         self._numbers = itertools.count()
         self._stopping: str | None = None
-        self._under_way: set[str] = set()
         self._threads = [
             threading.Thread(target=self._work, name=f"runs-{index}", daemon=True)
             for index in range(threads)
@@ -40,10 +39,6 @@ class LocalQueue:
     def depth(self) -> int:
         """See `JobQueue.depth`."""
         return self._waiting.qsize()
-
-    def under_way(self) -> frozenset[str]:
-        """The runs that are executed now."""
-        return frozenset(self._under_way)
 
     def start(self) -> None:
         """Begin to execute."""
@@ -65,7 +60,6 @@ class LocalQueue:
                 self._execute(run_id)
 
     def _execute(self, run_id: str) -> None:
-        self._under_way.add(run_id)
         try:
             run = self._service.execute_submitted(run_id, lambda: self._stopping, may_repeat=True)
             log.info("run %s ended: %s", run_id, run.status.value)
@@ -77,5 +71,3 @@ class LocalQueue:
             log.warning("run %s failed: %s", run_id, error)
         except Exception:
             log.exception("run %s failed", run_id)
-        finally:
-            self._under_way.discard(run_id)

@@ -79,7 +79,7 @@ def web(
     is a broker. docs/guides/api.md has the rest; /api/v1/openapi.json describes every request.
     """
     try:
-        from web.app import create_app
+        from web.app import check_installation, create_app
         from web.server import serve
     except ModuleNotFoundError as error:
         raise EnvironmentUnusableError(MISSING.format(name=error.name)) from None
@@ -94,7 +94,9 @@ def web(
         allowed_paths=tuple(path.resolve() for path in paths or ()),
         allowed_urls=tuple(allow_url or ()),
     )
-    app = create_app(settings, _installation(data))
+    installation = _installation(data)
+    check_installation(installation)
+    app = create_app(settings, installation)
 
     def tell(address: str) -> None:
         complain(f"serving {address} ({'with tokens' if auth else 'for this machine only'})")

@@ -23,7 +23,6 @@ from apr.storage.exchanges import Exchange, decode_exchange, exchange_key
 from apr.storage.store import load_runs, run_query
 from apr.storage.tables import (
     CandidateRow,
-    EventRow,
     NodeRow,
     RepairRunRow,
     ReplyRow,
@@ -195,20 +194,6 @@ class RunCatalog:
         with reading(self._engine) as connection:
             found = kept.load(connection, ReplyRow, [key])
         return decode_exchange(found[key]) if key in found else None
-
-    def last_events(self, run_id: str, kinds: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-        """The data of the last event of each kind that there was."""
-        newest = (
-            select(EventRow.kind, func.max(EventRow.sequence).label("sequence"))
-            .where(EventRow.run_id == run_id, EventRow.kind.in_(kinds))
-            .group_by(EventRow.kind)
-            .subquery()
-        )
-        query = select(EventRow.kind, EventRow.data).join(
-            newest, (EventRow.run_id == run_id) & (EventRow.sequence == newest.c.sequence)
-        )
-        with reading(self._engine) as connection:
-            return {row.kind: row.data for row in connection.execute(query)}
 
 
 _SAME_REPORT = (ReportRow.run_id == NodeRow.run_id) & (

@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from support.browser import browsing, tab
 
 HERE = Path(__file__).parent
-LARGEST = 150 * 1024
+LARGEST = 150_000
+SIZE = {"width": 1280, "height": 760}
 
 
 def main(url: str, run: str, benchmark: str = "") -> None:
@@ -39,7 +40,7 @@ def main(url: str, run: str, benchmark: str = "") -> None:
         pages["benchmark"] = f"/benchmarks/show?name={benchmark}"
     with browsing() as browser:
         for theme in ("light", "dark"):
-            with tab(browser, url, color_scheme=theme) as opened:
+            with tab(browser, url, color_scheme=theme, viewport=SIZE) as opened:
                 for name, path in pages.items():
                     target = HERE / f"{name}-{theme}.png"
                     opened.go(path).screenshot(path=target)

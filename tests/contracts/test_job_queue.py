@@ -1,28 +1,35 @@
-"""What a JobQueue promises, kept by Celery on a real Redis."""
+"""What a JobQueue promises, kept by Celery on a real Redis and by the queue of one process."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from pydantic import SecretStr
 
-from apr.core.errors import BadInputError, QueueUnavailableError
+from apr.core.errors import BadInputError, QueueUnavailableError, RunElsewhereError
 from apr.core.ports import JobQueue
-from apr.core.run import Submission
+from apr.core.run import RepairRun, Submission
+from apr.service import Service
 from apr.settings import AppSettings
 from support.postgres import free_port
 from support.services import RedisServer
 from workers.app import RUNS, make_app
 from workers.deployment import make_queue
+from workers.local import LocalQueue
 from workers.queue import CeleryQueue
 
 Consume = Callable[[int], list[str]]
 
 
-@pytest.fixture
-def queue(redis_server: RedisServer) -> Iterator[tuple[JobQueue, Consume]]:
+@pytest.fixture(params=["celery", "local"])
+def queue(request: pytest.FixtureRequest) -> Iterator[tuple[JobQueue, Consume]]:
     """A queue, and what takes so many runs out of it."""
+    if request.param == "local":
+        yield local_queue()
+        return
+    redis_server: RedisServer = request.getfixturevalue("redis_server")
     redis_server.flush()
     app = make_app(AppSettings(broker_url=SecretStr(redis_server.url)))
 
@@ -35,6 +42,32 @@ def queue(redis_server: RedisServer) -> Iterator[tuple[JobQueue, Consume]]:
 
     yield CeleryQueue(app), consume
     app.close()
+
+
+class Executed(Service):
+    """A service that only writes down what it is to execute."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    def execute_submitted(self, run_id: str, *_: object, **__: object) -> RepairRun:
+        self.ids.append(run_id)
+        raise RunElsewhereError("not here")
+
+
+def local_queue() -> tuple[JobQueue, Consume]:
+    service = Executed()
+    local = LocalQueue(service, 1)
+
+    def consume(count: int) -> list[str]:
+        local.start()
+        deadline = time.monotonic() + 10
+        while len(service.ids) < count and time.monotonic() < deadline:
+            time.sleep(0.01)
+        local.stop()
+        return service.ids
+
+    return local, consume
 
 
 def test_the_most_urgent_comes_first_and_of_equals_the_oldest(

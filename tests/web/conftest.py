@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.attacks import attacked_settings
 from support.web_server import WebServer, web_server
 
 FILES = {
@@ -26,19 +27,7 @@ FILES = {
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """Asks everybody for a token and executes nothing."""
     folder = tmp_path_factory.mktemp("web")
-    with web_server(
-        folder,
-        authenticate=True,
-        allowed_paths=(folder / "allowed",),
-        allowed_urls=("https://git.example.org/team/",),
-        max_upload_bytes=2_000_000,
-        max_unpacked_bytes=3_000_000,
-        max_files=500,
-        max_body_bytes=200_000,
-        failures_per_minute=10_000,
-        header_timeout_s=1.5,
-        body_timeout_s=1.5,
-    ) as running:
+    with web_server(folder, **attacked_settings(folder)) as running:
         yield running
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from apr.core.run import RepairRun
 from apr.results.details import load_details
-from apr.results.files import FILES, FileName
+from apr.results.files import FILES, FileName, ResultFile
 from web.api.answers import answers
 from web.api.find import ReadRun
 from web.errors import not_found
@@ -19,6 +19,10 @@ router = APIRouter(tags=["artifacts"])
 
 
 SANDBOXED = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+
+
+def _schema(file: ResultFile) -> dict[str, str]:
+    return {"type": "object" if file.media_type.endswith("json") else "string"}
 
 
 class ArtifactList(BaseModel):
@@ -40,7 +44,7 @@ def list_artifacts(run: ReadRun) -> ArtifactList:
         **answers(304, 404),
         200: {
             "description": "The file.",
-            "content": {file.media_type: {"schema": {"type": "string"}} for file in FILES.values()},
+            "content": {file.media_type: {"schema": _schema(file)} for file in FILES.values()},
         },
     },
     operation_id="getArtifact",

@@ -12,13 +12,19 @@ from fastapi.responses import StreamingResponse
 from web.api.answers import answers
 from web.api.find import ReadRun
 from web.errors import problem
-from web.events import BusyError, Topic, follow
+from web.events import Topic, follow
+from web.intake.bounds import BusyError
 from web.security.access import Reader
 from web.site import SiteOf
 
 router = APIRouter(tags=["runs"])
 
 STREAM = "text/event-stream"
+EVENT = {
+    "type": "object",
+    "description": "One event; `data` is JSON with `at`, `kind` and what docs/events.md says.",
+    "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+}
 EXAMPLE = 'id: 3\nevent: baseline\ndata: {"at": "…", "kind": "baseline", "failing": 1}\n\n'
 
 
@@ -28,7 +34,7 @@ EXAMPLE = 'id: 3\nevent: baseline\ndata: {"at": "…", "kind": "baseline", "fail
         **answers(404),
         200: {
             "description": "Server-sent events; `end` is the last one of a run that has ended.",
-            "content": {STREAM: {"schema": {"type": "string"}, "example": EXAMPLE}},
+            "content": {STREAM: {"schema": EVENT, "example": EXAMPLE}},
         },
     },
     response_class=StreamingResponse,

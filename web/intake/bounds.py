@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from apr.core.errors import BadInputError
+from apr.core.errors import AprError, BadInputError
 
 MOST_DEPTH = 64
 LONGEST_NAME = 1024
@@ -15,6 +15,10 @@ LONGEST_NAME = 1024
 
 class RefusedSourceError(BadInputError):
     """A project that is too large, or tries to leave its folder."""
+
+
+class BusyError(AprError):
+    """Too much of this work is under way: it may be asked for again a little later."""
 
 
 @dataclass(slots=True)

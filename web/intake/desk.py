@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from web.intake.addresses import resolve
 from web.intake.archive import unpack
 from web.intake.bounds import (
     Bounds,
+    BusyError,
     RefusedSourceError,
     count_tree,
     remove_environments,
@@ -25,6 +27,9 @@ from web.intake.bounds import (
 )
 from web.intake.repository import check_out_bundle, clone
 from web.settings import WebSettings
+
+AT_ONCE = 8
+"""Projects taken in at once; a clone may take minutes, and everything else needs threads too."""
 
 Fill = Callable[[Path, Bounds], str | None]
 """Fills a folder that does not exist yet; the commit, if there is one."""
@@ -37,6 +42,7 @@ class Desk:
         self._sources = sources
         self._folder = folder
         self._settings = settings
+        self._places = threading.BoundedSemaphore(AT_ONCE)
 
     @contextmanager
     def receiving(self) -> Iterator[Path]:
@@ -143,7 +149,15 @@ class Desk:
         shutil.rmtree(self._folder / source.id, ignore_errors=True)
 
     def _take(self, user: str, kind: str, origin: str, fill: Fill) -> Source:
-        self._make_room(user)
+        if not self._places.acquire(blocking=False):
+            raise BusyError("other projects are being taken in: ask again in a moment")
+        try:
+            self._make_room(user)
+            return self._fill(user, kind, origin, fill)
+        finally:
+            self._places.release()
+
+    def _fill(self, user: str, kind: str, origin: str, fill: Fill) -> Source:
         identity = f"src-{secrets.token_hex(8)}"
         root = self._folder / identity
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -60,8 +60,8 @@ class Git:
 
     def command(self, *words: str, options: Sequence[str] = ()) -> list[str]:
         """The command line, under limits that the shell sets."""
-        limits = f"ulimit -v {MEMORY_KIB} -f {self.max_bytes // 512 + 1}"
-        return ["sh", "-c", f'{limits}; exec git "$@"', "git", *_LEASH, *options, *words]
+        limits = f"ulimit -v {MEMORY_KIB} && ulimit -f {self.max_bytes // 512 + 1}"
+        return ["sh", "-c", f'{limits} && exec git "$@"', "git", *_LEASH, *options, *words]
 
 
 def _environment() -> dict[str, str]:
@@ -97,7 +97,8 @@ def check_out_bundle(
     """
     git = _initialize(target, timeout_s, bounds)
     allow = ("-c", "protocol.file.allow=always")
-    git.run("fetch", "--quiet", "--no-tags", str(bundle), "+refs/*:refs/given/*", "+HEAD:refs/given/HEAD", options=allow)  # fmt: skip # noqa: E501
+    refs = ("+refs/*:refs/given/*", "+HEAD:refs/given/HEAD")
+    git.run("fetch", "--quiet", "--no-tags", str(bundle), *refs, options=allow)
     wanted = "refs/given/HEAD" if revision is None else _named(git, check_revision(revision))
     return _check_out(git, wanted, target, bounds)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request, Response, Security
@@ -86,6 +86,9 @@ def log_in_with(site: Site, text: str, address: str) -> Principal | None:
     token = None if parsed is None else site.accounts.find_token(parsed[0])
     if parsed is None or token is None or not same(token.digest, parsed[1]):
         site.wrong_tokens.take(address)
+        named = "" if parsed is None else parsed[0]
+        now = site.accounts.now()
+        site.accounts.log(AuditEntry(now, "-", address, "wrong-token", named))
         return None
     return Principal(token.user, Scope(token.scope), token.id)
 
@@ -134,10 +137,10 @@ def check_csrf(site: Site, principal: Principal, given: object) -> None:
         raise problem(403, "csrf", "the form is not from here, or too old: load the page again")
 
 
-def need(scope: Scope) -> Callable[[Principal], Principal]:
+def need(scope: Scope) -> Callable[[Principal], Awaitable[Principal]]:
     """A dependency: the principal, who has the scope."""
 
-    def check(principal: Annotated[Principal, Depends(find_principal)]) -> Principal:
+    async def check(principal: Annotated[Principal, Depends(find_principal)]) -> Principal:
         if not principal.may(scope):
             raise problem(403, "forbidden", f"the token lacks the scope {scope.value}")
         return principal

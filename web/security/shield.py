@@ -13,25 +13,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.errors import Problem, problem_response
+from web.security.headers import HEADERS
 from web.security.rate import Pace
 from web.settings import WebSettings
 
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-    " connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": CSP,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-UPLOADS = "/api/v1/sources"
-"""Where large bodies go; pages upload by forms below `/`, which say multipart."""
+UPLOADS = ("/api/v1/sources/archive", "/api/v1/sources/bundle")
+"""Where large bodies go; pages upload by forms, which say multipart."""
 
 
 class TooLargeError(Exception):
@@ -100,9 +88,7 @@ class Shield:
 
     def _limit(self, scope: Scope) -> int:
         is_form = Headers(scope=scope).get("content-type", "").startswith("multipart/form-data")
-        is_upload = scope["path"].startswith(UPLOADS) or (
-            is_form and not scope["path"].startswith("/api/")
-        )
+        is_upload = scope["path"] in UPLOADS or (is_form and not scope["path"].startswith("/api/"))
         return self._settings.max_upload_bytes if is_upload else self._settings.max_body_bytes
 
 
@@ -158,7 +144,6 @@ class _Sender:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
-            headers.setdefault("Cache-Control", "private, no-cache")
             if self._is_https:
                 headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         await self._send(message)

@@ -22,8 +22,10 @@ def listen(host: str, port: int) -> socket.socket:
         EnvironmentUnusableError: when the address cannot be had.
     """
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # Of what is not known to be TCP, asyncio does not turn off Nagle's algorithm, and every
+        # second piece of an answer would wait 40 ms for the client to acknowledge the first.
+        family, kind, protocol = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][:3]
+        listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
     except OSError as error:

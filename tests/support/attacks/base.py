@@ -143,6 +143,23 @@ def plain_file(name: str, content: bytes = b"x = 1\n") -> tuple[tarfile.TarInfo,
     return tarfile.TarInfo(name), content
 
 
+def attacked_settings(folder: Path) -> dict[str, Any]:
+    """Settings under which no attack has to be large or long."""
+    return {
+        "authenticate": True,
+        "allowed_paths": (folder / "allowed",),
+        "allowed_urls": ("https://git.example.org/team/",),
+        "max_upload_bytes": 2_000_000,
+        "max_unpacked_bytes": 3_000_000,
+        "max_files": 500,
+        "max_sources": 40,
+        "max_body_bytes": 200_000,
+        "failures_per_minute": 10_000,
+        "header_timeout_s": 1.5,
+        "body_timeout_s": 1.5,
+    }
+
+
 def make_world(server: WebServer, folder: Path) -> World:
     """Give the victim a project, a run, a hostile run, a webhook and a token."""
     with server.client("victim") as victim:
