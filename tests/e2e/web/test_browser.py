@@ -48,7 +48,7 @@ def test_a_run_is_started_from_the_form_and_watched_live(
         page.get_by_role("button", name="Start the run").click()
         page.wait_for_url("**/runs/2*")
         page.evaluate("window.isTheSamePage = true")
-        expect(page.locator("#verdict h2")).to_contain_text("1 plausible", timeout=WAIT_MS)
+        expect(page.locator("#verdict h2")).to_contain_text("plausible patch", timeout=WAIT_MS)
         expect(page.locator("#patches .added").first).to_be_visible()
         assert page.evaluate("window.isTheSamePage"), "the page was loaded anew"
         page.get_by_role("link", name="Search tree").click()
