@@ -19,6 +19,7 @@ from apr.service import Service
 from apr.settings import AppSettings, ModelSettings, RunSettings
 from apr.storage.blobs import open_blobs
 from apr.storage.engine import make_engine
+from apr.storage.exchanges import ExchangeBook
 from apr.storage.migrate import ensure_schema
 from apr.storage.patience import patient
 from apr.storage.replies import SqlReplyStore
@@ -140,7 +141,8 @@ def open_proposer(
     endpoint = make_endpoint(chosen, caps_money=purse.caps_money)
     with OpenAIClient(endpoint, purse, context.seed, open_window or open_local) as asked:
         client = CachingClient(asked, replies, chosen.base_url or "")
-        generator = PromptGenerator(client, make_prompt_settings(chosen))
+        book = ExchangeBook(replies, context.bug, context.seed, chosen)
+        generator = PromptGenerator(client, make_prompt_settings(chosen), book.keep)
         judge = ModelJudge(client, context, generator.answers, Interface(chosen.interface))
         evaluator = MixedReward(tests, judge, chosen.judge_weight, chosen.judge_bounded)
         yield make_proposer(

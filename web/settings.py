@@ -52,6 +52,13 @@ class WebSettings(BaseSettings):
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     """Language models by the name under which a run may ask for them."""
 
+    benchmarks: Path | None = None
+    """Folder of benchmark records, or of folders of them, that the dashboard shows."""
+
+    metrics: tuple[str, ...] = ()
+    """Addresses of the metrics of workers and model servers, such as
+    `http://127.0.0.1:9400/metrics`; the dashboard asks them."""
+
     allowed_paths: tuple[Path, ...] = ()
     """Folders of this machine below which a run may name its project."""
 

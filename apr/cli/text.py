@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apr.cli.heatmap import printable
+from apr.results.wording import count, duration, shorten
 
 __all__ = ["count", "duration", "first_line", "one_line", "printable", "shorten"]
 
@@ -15,31 +16,3 @@ def one_line(text: object) -> str:
 def first_line(text: str) -> str:
     """The first line that says anything, safe to print: the gist of a failure message."""
     return one_line(next((line for line in text.splitlines() if line.strip()), ""))
-
-
-def shorten(text: str, length: int) -> str:
-    """At most `length` characters, cut in the middle, where names differ the least."""
-    if len(text) <= length:
-        return text
-    tail = (length - 1) // 2
-    return f"{text[: length - 1 - tail]}…{text[len(text) - tail :]}"
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """`1 test`, `1,234 tests`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds for a reader: `0.42 s`, `7.5 s`, `48 s`, `3 min 05 s`, `2 h 07 min`."""
-    if seconds < 0.995:
-        return f"{seconds:.2f} s"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} min"

@@ -10,7 +10,6 @@ from rich.text import Text
 from rich.tree import Tree
 
 from apr.cli import options as o
-from apr.cli.folding import Folding, find_winner, fold, winning_path
 from apr.cli.node_text import cost, node_name, outcome, statistics
 from apr.cli.output import check_output, emit, emit_json, emit_rich
 from apr.cli.request import find_run_id, open_service
@@ -19,6 +18,7 @@ from apr.cli.tree_dot import render_dot
 from apr.cli.tree_svg import render_svg
 from apr.core.report import Verdict
 from apr.core.tree import ROOT, SearchNode, SearchTree
+from apr.search.folding import Folding, find_winner, fold, winning_path
 
 VERDICT_STYLES = {
     Verdict.PLAUSIBLE: "bold green",

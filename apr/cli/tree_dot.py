@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from apr.cli.folding import Branch, Folding, fold, walk, winning_path
 from apr.cli.node_text import cost, node_name, outcome, statistics
 from apr.core.tree import SearchNode, SearchTree
+from apr.search.folding import Branch, Folding, fold, walk, winning_path
 
 
 def render_dot(tree: SearchTree, winner: int | None, folding: Folding) -> str:

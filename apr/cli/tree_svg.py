@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
-from apr.cli.folding import Branch, Folding, fold, walk, winning_path
 from apr.cli.node_text import cost, describe_cost, node_name, outcome, statistics
 from apr.cli.text import count, one_line, shorten
 from apr.core.patch import Patch
 from apr.core.report import Verdict
 from apr.core.run import RepairRun
 from apr.core.tree import ROOT, SearchNode, SearchTree
+from apr.search.folding import Branch, Folding, fold, walk, winning_path
 
 WIDTH, GAP_X, GAP_Y, MARGIN = 270, 60, 12, 24
 LINE, PADDING, HEADER = 15, 7, 58

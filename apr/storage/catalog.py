@@ -16,10 +16,19 @@ from sqlalchemy import insert as plain_insert
 from apr.core.patch import Patch
 from apr.core.report import ValidationReport
 from apr.core.run import RepairRun, RunStatus
-from apr.storage import codec
+from apr.settings import RunSettings
+from apr.storage import codec, kept
 from apr.storage.engine import reading, writing
+from apr.storage.exchanges import Exchange, decode_exchange, exchange_key
 from apr.storage.store import load_runs, run_query
-from apr.storage.tables import CandidateRow, NodeRow, RepairRunRow, ReportRow, SubjectRow
+from apr.storage.tables import (
+    CandidateRow,
+    NodeRow,
+    RepairRunRow,
+    ReplyRow,
+    ReportRow,
+    SubjectRow,
+)
 from apr.storage.web_tables import RunOwnerRow
 
 
@@ -123,6 +132,14 @@ class RunCatalog:
             page = ordered.limit(wanted.limit).offset(wanted.offset)
             return RunPage(load_runs(connection, page), total)
 
+    def count_by_status(self, owner: str | None = None) -> Mapping[RunStatus, int]:
+        """How many runs of the owner, None: of everybody, have each status."""
+        run = RepairRunRow
+        counted: Any = select(run.status, func.count())
+        query = _owned(counted, owner).group_by(run.status)
+        with reading(self._engine) as connection:
+            return {RunStatus(row[0]): row[1] for row in connection.execute(query)}
+
     def heads(self, run_ids: Sequence[str]) -> Mapping[str, Head]:
         """How far runs have come; those that are gone are left out."""
         run = RepairRunRow
@@ -167,6 +184,16 @@ class RunCatalog:
         *summary, patch, document = row
         report = None if document is None else codec.decode_report(document)
         return NodeSummary(*summary), codec.decode_patch(patch), report
+
+    def exchange(self, run: RepairRun, patch_digest: str) -> Exchange | None:
+        """What a model was asked and answered for a patch, as long as that is kept."""
+        model = RunSettings.model_validate(run.settings).llm
+        if model is None:
+            return None
+        key = exchange_key(run.bug, run.seed, model, patch_digest)
+        with reading(self._engine) as connection:
+            found = kept.load(connection, ReplyRow, [key])
+        return decode_exchange(found[key]) if key in found else None
 
 
 _SAME_REPORT = (ReportRow.run_id == NodeRow.run_id) & (

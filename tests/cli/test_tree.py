@@ -11,7 +11,6 @@ from itertools import pairwise
 
 from rich.console import Console, RenderableType
 
-from apr.cli.folding import Folding, find_winner, fold, walk, winning_path
 from apr.cli.tree import describe_node, render_tree, tree_document
 from apr.cli.tree_dot import render_dot
 from apr.cli.tree_svg import WIDTH, place, render_svg
@@ -20,6 +19,7 @@ from apr.core.report import Verdict
 from apr.core.run import Usage
 from apr.core.tree import SearchNode, SearchTree
 from apr.results.details import RunDetails
+from apr.search.folding import Folding, find_winner, fold, walk, winning_path
 
 MakeNode = Callable[..., SearchNode]
 WIDE = Folding(depth=5, children=5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from apr.core.errors import BudgetExhaustedError, PromptTooLongError
@@ -35,6 +35,15 @@ class Explained:
 
     patch: Patch
     answer: str
+    prompt: tuple[Message, ...] | str
+
+
+Told = Callable[[str, tuple[Message, ...] | str, str], None]
+"""Hears of the digest of each patch, the prompt that has led to it, and the whole answer."""
+
+
+def _nobody(digest: str, prompt: tuple[Message, ...] | str, answer: str) -> None:
+    """Nobody listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +78,11 @@ class PromptGenerator:
 
     is_sampling = True
 
-    def __init__(self, client: ModelClient, settings: PromptSettings | None = None) -> None:
+    def __init__(
+        self, client: ModelClient, settings: PromptSettings | None = None, told: Told = _nobody
+    ) -> None:
         self._client = client
+        self._told = told
         self._settings = settings or PromptSettings()
         self._context: RepairContext | None = None
         self._project = Project({})
@@ -145,7 +157,10 @@ class PromptGenerator:
         found = [e for question in expansion.questions for e in answered.get(id(question), ())]
         proposals: list[Proposal] = []
         for rank, explained in enumerate(_distinct(found)):
-            self.answers.setdefault(explained.patch.digest, explained.answer)
+            digest = explained.patch.digest
+            if digest not in self.answers:
+                self.answers[digest] = explained.answer
+                self._told(digest, explained.prompt, explained.answer)
             score = SCORE / (1 + expansion.call + rank / (expansion.n + 1))
             proposals.append(Proposal(explained.patch, score, self._client.name))
         return proposals
@@ -190,7 +205,9 @@ class PromptGenerator:
                     self.rejected[error.kind] += 1
                     again += _corrected(question, answer, error)
                 else:
-                    found.setdefault(id(question), []).append(Explained(patch, answer.text))
+                    found.setdefault(id(question), []).append(
+                        Explained(patch, answer.text, question.prompt)
+                    )
         for question, better in self._ask_again(again, corrections):
             found.setdefault(id(question), []).extend(better)
         return found

@@ -38,12 +38,12 @@ class Branch:
     below: int = 0
 
 
-def fold(tree: SearchTree, path: frozenset[int], folding: Folding) -> Branch:
-    """The root's branch with what is shown of it.
+def fold(tree: SearchTree, path: frozenset[int], folding: Folding, top: int = ROOT) -> Branch:
+    """The branch of the node `top` with what is shown of it.
 
     Nodes are shown in the order of their value, wherever they are, each after its parent.
     """
-    root = Branch(tree.nodes[ROOT], 0)
+    root = Branch(tree.nodes[top], 0)
     waiting: list[tuple[Rank, int, Branch, Branch | None]] = []
     _offer(waiting, tree, root, path, folding)
     left = folding.nodes - 1
