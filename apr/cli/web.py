@@ -14,64 +14,72 @@ ACCESS, RUNS = "Access", "Runs"
 MISSING = "apr web needs more packages: pip install 'apr[web]' (there is no {name} here)"
 
 
+HostOption = Annotated[str, typer.Option("--host", help="Address to listen on.")]
+PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0: any free one.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Folder of the database and of uploads."),
+]
+AuthOption = Annotated[
+    bool,
+    typer.Option(
+        "--auth/--no-auth",
+        rich_help_panel=ACCESS,
+        help="Ask everybody for a token (see apr token). Without, only loopback is served.",
+    ),
+]
+NameOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--name",
+        metavar="HOST",
+        rich_help_panel=ACCESS,
+        help="A name under which others reach the server; may be repeated.",
+    ),
+]
+HttpsOption = Annotated[
+    bool, typer.Option("--https", rich_help_panel=ACCESS, help="A proxy in front speaks HTTPS.")
+]
+AllowPathOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--allow-path",
+        metavar="DIR",
+        rich_help_panel=RUNS,
+        help="Runs may name projects below it. Default without --auth: the current folder.",
+    ),
+]
+AllowUrlOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-url",
+        metavar="PREFIX",
+        rich_help_panel=RUNS,
+        help="Runs may name repositories whose URL begins so; may be repeated.",
+    ),
+]
+RunsOption = Annotated[
+    int,
+    typer.Option(
+        "--runs",
+        metavar="N",
+        min=0,
+        rich_help_panel=RUNS,
+        help="Runs executed here at once; with APR_BROKER_URL workers execute them.",
+    ),
+]
+
+
 def web(
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Port; 0: any free one.")
-    ] = 8080,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", metavar="DIR", help="Folder of the database and of uploads."),
-    ] = None,
-    auth: Annotated[
-        bool,
-        typer.Option(
-            "--auth/--no-auth",
-            rich_help_panel=ACCESS,
-            help="Ask everybody for a token (see apr token). Without, only loopback is served.",
-        ),
-    ] = False,
-    name: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--name",
-            metavar="HOST",
-            rich_help_panel=ACCESS,
-            help="A name under which others reach the server; may be repeated.",
-        ),
-    ] = None,
-    https: Annotated[
-        bool,
-        typer.Option("--https", rich_help_panel=ACCESS, help="A proxy in front speaks HTTPS."),
-    ] = False,
-    allow_path: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--allow-path",
-            metavar="DIR",
-            rich_help_panel=RUNS,
-            help="Runs may name projects below it. Default without --auth: the current folder.",
-        ),
-    ] = None,
-    allow_url: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-url",
-            metavar="PREFIX",
-            rich_help_panel=RUNS,
-            help="Runs may name repositories whose URL begins so; may be repeated.",
-        ),
-    ] = None,
-    runs: Annotated[
-        int,
-        typer.Option(
-            "--runs",
-            metavar="N",
-            min=0,
-            rich_help_panel=RUNS,
-            help="Runs executed here at once; with APR_BROKER_URL workers execute them.",
-        ),
-    ] = 1,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8080,
+    data: DataOption = None,
+    auth: AuthOption = False,
+    name: NameOption = None,
+    https: HttpsOption = False,
+    allow_path: AllowPathOption = None,
+    allow_url: AllowUrlOption = None,
+    runs: RunsOption = 1,
 ) -> None:
     """Serve the dashboard and the REST API, on SQLite and with nothing else.
 
