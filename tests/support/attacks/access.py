@@ -96,7 +96,7 @@ def basic(world: World) -> object:
 
 @attack(TOKEN, "secrets in a stolen database")
 def stolen_database(world: World) -> str:
-    text = world.server.token("victim").rsplit("_", 1)[1].encode()
+    text = world.server.token("victim").split("_", 2)[2].encode()
     for file in Path(world.server.site.installation.data_dir).glob("apr.db*"):
         assert text not in file.read_bytes()
     return "only hashes are kept"
