@@ -173,7 +173,9 @@ class StagedValidator:
             while True:
                 for worker in self._workers:
                     worker.kill()
-                if not wait(self._pending, timeout=0.1).not_done:
+                # What was cancelled before a thread took it up is done, but `wait` is never told.
+                unfinished = [future for future in self._pending if not future.done()]
+                if not wait(unfinished, timeout=0.1).not_done:
                     break
             self._pool.shutdown(wait=True)
         for worker in self._workers:

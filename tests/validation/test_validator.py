@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Timer
 
 import pytest
 
@@ -187,6 +188,26 @@ def test_nothing_is_left_in_the_temporary_folder(
         validator.validate([edit(FIX)])
         assert list((tmp_path / "tmp").iterdir())
     assert not list((tmp_path / "tmp").iterdir())
+
+
+@pytest.mark.timeout(60)
+def test_an_end_does_not_wait_for_what_no_thread_had_taken_up(subject, reproduction) -> None:
+    # As when Ctrl-C comes between the submission of work and its first line.
+    with StagedValidator(
+        subject.runner,
+        subject.workspace.root,
+        reproduction.baseline,
+        reproduction.matrix,
+        ValidationSettings(floor_s=1.0),
+        can_protect=subject.sandbox.name != "process",
+    ) as validator:
+        pool = validator._pool
+        assert pool is not None
+        is_over = Event()
+        taken_up = [pool.submit(is_over.wait, 30) for _ in range(pool._max_workers)]
+        validator._pending = [*taken_up, pool.submit(is_over.wait, 30)]
+        Timer(1.0, is_over.set).start()
+    assert validator._pending[-1].cancelled()
 
 
 def test_ordinary_candidates_share_one_warm_process(subject, reproduction, monkeypatch) -> None:
