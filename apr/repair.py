@@ -199,15 +199,7 @@ def repair(
     `share` may let others judge patches too. `span` is opened around what takes long.
     """
     notify("phase", {"name": "search"})
-    context = RepairContext(
-        bug=bug,
-        sources=subject.sources,
-        locations=oracle.locations,
-        failures=oracle.baseline.failing,
-        test_sources=subject.test_sources,
-        seed=seed,
-        relocate=Relocation(subject.sources, settings, oracle),
-    )
+    context = _context(bug, subject, oracle, settings, seed)
     meter = BudgetMeter(budget, time.monotonic, known.usage)
     purse = RecordingPurse(meter, spend)
     forms = NormalForms(subject.sources, subject.test_sources)
@@ -228,15 +220,33 @@ def repair(
             known=known.reports,
             paid=known.paid,
             observer=observer,
-            program_of=partial(program_name, forms)
-            if settings.tree.distinct == "programs"
-            else text_of,
+            program_of=_what_is_distinct(settings, forms),
             span=span,
         )
         _tell(proposer, notify)
         _tell_assembly(proposer, meter.usage, notify)
     ranked = rank(result, subject.sources)
     return Repair(ranked, result.stopped, result.tree, meter.usage)
+
+
+def _context(
+    bug: Bug, subject: PreparedSubject, oracle: Oracle, settings: RunSettings, seed: int
+) -> RepairContext:
+    """What generators are told of the bug."""
+    return RepairContext(
+        bug=bug,
+        sources=subject.sources,
+        locations=oracle.locations,
+        failures=oracle.baseline.failing,
+        test_sources=subject.test_sources,
+        seed=seed,
+        relocate=Relocation(subject.sources, settings, oracle),
+    )
+
+
+def _what_is_distinct(settings: RunSettings, forms: NormalForms) -> Callable[[Patch], str]:
+    """By what two patches count as one."""
+    return partial(program_name, forms) if settings.tree.distinct == "programs" else text_of
 
 
 class RecordingPurse:
