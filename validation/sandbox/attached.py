@@ -87,6 +87,7 @@ class Attached:
                     self._tail.feed(payload)
                 else:
                     self._forward(payload)
+        self._tail.finish()
         os.close(self._stdout_write)
         while self._exit_status is None and not self._closing.wait(0.0):
             try:

@@ -32,6 +32,7 @@ class Tail:
         self._kill = kill
         self._data = bytearray()
         self._lock = threading.Lock()
+        self._complete = threading.Event()
         self.is_exceeded = False
 
     def feed(self, data: bytes) -> None:
@@ -44,6 +45,14 @@ class Tail:
             self.is_exceeded |= is_first
         if is_first:
             self._kill()
+
+    def finish(self) -> None:
+        """Nothing more comes."""
+        self._complete.set()
+
+    def await_end(self, timeout_s: float) -> None:
+        """Return once all has come, or after `timeout_s`: a daemon may hold the stream open."""
+        self._complete.wait(timeout_s)
 
     def text(self) -> str:
         """The bytes kept, undecodable ones replaced."""
@@ -190,6 +199,9 @@ class StreamProcess:
         ended = ending.poll(DIAGNOSIS_WAIT_S * 1000)
         status = self._status() if ended else None
         detail = "" if status is None else f" (exit status {status})"
+        if ended:
+            # Its last words are read by another thread, which may not have had its turn yet.
+            self._tail.await_end(DIAGNOSIS_WAIT_S)
         said = self.stderr_tail().strip()[-500:]
         return SandboxDiedError(
             f"the sandboxed process {what}{detail}" + (f"; it said: {said}" if said else "")
@@ -210,4 +222,5 @@ def drain(descriptor: int, tail: Tail) -> None:
         while data := os.read(descriptor, CHUNK_BYTES):
             tail.feed(data)
     finally:
+        tail.finish()
         os.close(descriptor)

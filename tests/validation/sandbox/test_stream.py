@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
+
 import pytest
 
+from apr.core.errors import SandboxDiedError
 from validation.sandbox.policy import MIB, SandboxPolicy
-from validation.sandbox.stream import LineBuffer, Tail
+from validation.sandbox.stream import LineBuffer, StreamProcess, Tail
 
 
 def test_lines_are_cut_wherever_the_chunks_are() -> None:
@@ -47,3 +52,28 @@ def test_too_much_output_is_answered_once() -> None:
     for _ in range(3):
         tail.feed(b"x")
     assert calls == [True]
+
+
+def test_last_words_that_are_read_late_are_still_reported() -> None:
+    policy = SandboxPolicy()
+    tail = Tail(policy, lambda: None)
+    pipes = [os.pipe() for _ in range(3)]
+    (_, stdin), (stdout, stdout_end), (ended, ended_end) = pipes
+    process = StreamProcess(policy, (stdin, stdout, ended), tail, lambda: 1, lambda: None)
+
+    def speak_late() -> None:
+        time.sleep(0.05)
+        tail.feed(b"no namespaces here")
+        tail.finish()
+
+    late = threading.Thread(target=speak_late)
+    os.close(stdout_end)
+    os.write(ended_end, b"\n")
+    late.start()
+    try:
+        with pytest.raises(SandboxDiedError, match=r"exit status 1.*no namespaces here"):
+            process.receive_line(5.0)
+    finally:
+        late.join()
+        for descriptor in {end for pipe in pipes for end in pipe} - {stdout_end}:
+            os.close(descriptor)
