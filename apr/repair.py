@@ -155,7 +155,9 @@ def locate_suspects(
         BadInputError: when a given location or the formula does not exist.
     """
     notify("phase", {"name": "localize"})
-    locations = rank_suspects(subject.sources, settings, oracle.matrix, oracle.baseline)
+    locations = rank_suspects(
+        subject.sources, settings, oracle.matrix, oracle.baseline, subject.bug.issue_text
+    )
     notify(
         "locations",
         {"count": len(locations), "top": [str(suspect.location) for suspect in locations[:5]]},

@@ -23,15 +23,10 @@ from apr.core.diff.parse import parse_diff
 from apr.core.errors import BadInputError, EnvironmentUnusableError
 from apr.datasets.swebench.instances import Instance
 from apr.datasets.swebench.recipes import RECIPES, find_recipe
+from apr.settings import default_cache_dir as default_cache_dir
 
 BUILD_S = 1800.0
 GIT_S = 300.0
-
-
-def default_cache_dir() -> Path:
-    """The user's cache folder for APR, as the XDG base directory specification has it."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "apr"
 
 
 @dataclass(frozen=True, slots=True)
