@@ -15,7 +15,7 @@ from apr.subject import PreparedSubject
 from apr.suspects import require_issue
 from validation.fingerprint import environment_digest, image_id
 
-MEASURED = frozenset({"memory_mib", "repeats", "test_timeout_s", "suite_timeout_s"})
+MEASURED = frozenset({"memory_mib", "repeats", "must_fail", "test_timeout_s", "suite_timeout_s"})
 """The settings that a baseline depends on."""
 
 

@@ -131,6 +131,7 @@ def measure_oracle(
         subject.workspace,
         subject.limits,
         repeats=settings.repeats,
+        must_fail=settings.must_fail,
         on_result=lambda result: notify(
             "test",
             {"id": result.test, "outcome": result.outcome.value, "duration_s": result.duration_s},

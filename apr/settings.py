@@ -223,6 +223,10 @@ class RunSettings(BaseModel):
     repeats: int = Field(default=2, ge=2)
     """Executions of the baseline; tests that change their outcome between them are flaky."""
 
+    must_fail: bool = True
+    """Whether a test has to fail before; else a patch for a bug that names no trigger test has
+    only to break nothing."""
+
     test_timeout_s: float = Field(default=10.0, gt=0)
     """Wall-clock seconds that a single test may take in the baseline."""
 
