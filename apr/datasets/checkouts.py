@@ -34,10 +34,23 @@ def write_commit(clone: Path, commit: str, folder: Path) -> None:
     """Write the commit's files, all of them: an archive would leave out what it is told to."""
     with tempfile.TemporaryDirectory() as scratch:
         environment = {"GIT_INDEX_FILE": str(Path(scratch, "index"))}
-        git_dir = clone / ".git" if (clone / ".git").exists() else clone
-        here = ["--git-dir", str(git_dir.resolve()), "--work-tree", str(folder)]
+        here = [_git_dir(clone), "--work-tree", str(folder)]
         git([*here, "read-tree", commit], folder, environment=environment)
         git([*here, "checkout-index", "--all", "--force"], folder, environment=environment)
+
+
+def read_committed(clone: Path, commit: str, path: str) -> bytes:
+    """A file as it is in a commit of the clone.
+
+    Raises:
+        BadInputError: when there is none.
+    """
+    return git([_git_dir(clone), "show", f"{commit}:{path}"], clone)
+
+
+def _git_dir(clone: Path) -> str:
+    inner = clone / ".git"
+    return f"--git-dir={(inner if inner.exists() else clone).resolve()}"
 
 
 def git(
@@ -45,15 +58,15 @@ def git(
     folder: Path,
     text: str = "",
     environment: dict[str, str] | None = None,
-) -> None:
-    """Run git in `folder`, with `text` on its standard input and no repository found above it.
+) -> bytes:
+    """What git says in `folder`, given `text`; no repository above the folder is found.
 
     Raises:
         BadInputError: when it fails.
         EnvironmentUnusableError: when there is no git, or it does not come to an end.
     """
     try:
-        subprocess.run(
+        done = subprocess.run(
             ["git", *arguments],
             cwd=folder,
             input=text.encode("utf-8", "surrogateescape"),
@@ -73,6 +86,7 @@ def git(
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
         raise BadInputError(f"git failed on {folder.name}: {' '.join(said)}") from error
+    return done.stdout
 
 
 @contextmanager
