@@ -13,6 +13,8 @@ import typer
 from rich.text import Text
 
 from apr.cli import options as o
+from apr.cli.bench_bugsinpy import bugsinpy
+from apr.cli.bench_folder import folder
 from apr.cli.bench_options import BenchFormat, BenchFormatOption, BenchOptions
 from apr.cli.bench_patchdiff import patchdiff
 from apr.cli.groups import grouped
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=False, help="Repair the bugs of a public benchmark.")
 app.command("patchdiff")(patchdiff)
+app.command("bugsinpy")(bugsinpy)
+app.command("folder")(folder)
 
 
 @app.command("quixbugs")
