@@ -7,7 +7,6 @@ the same needs share one; it lies in a cache folder and is never a part of a sub
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
