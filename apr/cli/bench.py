@@ -13,6 +13,7 @@ import typer
 from rich.text import Text
 
 from apr.cli import options as o
+from apr.cli.bench_check import app as check_app
 from apr.cli.bench_options import BenchFormat, BenchFormatOption, BenchOptions
 from apr.cli.bench_patchdiff import patchdiff
 from apr.cli.groups import grouped
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=False, help="Repair the bugs of a public benchmark.")
 app.command("patchdiff")(patchdiff)
+app.add_typer(check_app, name="check")
 
 
 @app.command("quixbugs")
