@@ -114,6 +114,6 @@ def total(checks: Sequence[BugCheck]) -> CheckTotals:
     """Counts over the checks."""
     return CheckTotals(
         bugs=len(checks),
-        verdicts=Counter(check.verdict for check in checks),
+        verdicts=dict(Counter(check.verdict for check in checks)),
         flaky=sum(check.counts and bool(check.flaky) for check in checks),
     )
