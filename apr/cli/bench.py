@@ -15,6 +15,8 @@ from rich.text import Text
 
 from apr.cli import options as o
 from apr.cli.bench_bugsinpy import bugsinpy
+from apr.cli.bench_check import app as check_app
+from apr.cli.bench_defects4j import check_defects4j, defects4j
 from apr.cli.bench_folder import folder
 from apr.cli.bench_options import BenchFormat, BenchFormatOption, BenchOptions
 from apr.cli.bench_patchdiff import patchdiff
@@ -43,6 +45,9 @@ app = typer.Typer(no_args_is_help=False, help="Repair the bugs of a public bench
 app.command("patchdiff")(patchdiff)
 app.command("bugsinpy")(bugsinpy)
 app.command("folder")(folder)
+app.add_typer(check_app, name="check")
+app.command("defects4j")(defects4j)
+check_app.command("defects4j")(check_defects4j)
 
 
 @app.command("quixbugs")

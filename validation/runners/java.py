@@ -167,6 +167,7 @@ class JavaRunner:
             completed=execution.completed or (bool(results) and not left),
             duration_s=time.monotonic() - started,
             left_over=len(left or ()),
+            output=execution.build_error or execution.output,
         )
         return _with_status(execution), matrix.build(execution.results) if matrix else None
 
