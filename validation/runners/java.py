@@ -247,7 +247,12 @@ class Machine:
 def _read(transcript: Transcript, line: bytes) -> TestResult | None:
     try:
         message = json.loads(line)
-        return transcript.read(message)
+        if message["k"] != "covered":
+            return transcript.read(message)
+        for path, lines in message["lines"].items():
+            known = transcript.coverage.setdefault(path, {})
+            for number in lines:
+                known.setdefault(int(number), []).append(str(message["id"]))
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         transcript.suspect("the report of the tests holds a line that the harness never writes")
     return None
