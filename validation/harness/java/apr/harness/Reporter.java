@@ -18,6 +18,7 @@ import org.junit.runner.notification.RunNotifier;
 final class Reporter {
     private static final int MAX_MESSAGE = 4000;
     private static final int MAX_FRAMES = 60;
+    private static final int WALL_MS = 5000; // what a busy machine may take away from any test
 
     private final Program program;
     private final Channel channel;
@@ -243,7 +244,7 @@ final class Reporter {
         }
         long limitMs = running == null ? loadingMs : limits.getOrDefault(running, defaultLimitMs);
         long wallMs = (System.nanoTime() - startedNs) / 1_000_000;
-        return cpuMs - cpuMsAtStart > limitMs || wallMs > wallFactor * limitMs + 1000;
+        return cpuMs - cpuMsAtStart > limitMs || wallMs > wallFactor * limitMs + WALL_MS;
     }
 
     /** Ends the story of the running test, and of its thread; whether there was one. */
