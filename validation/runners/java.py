@@ -128,6 +128,7 @@ class JavaRunner:
     """Runs the test classes of a Java program."""
 
     can_select = True
+    is_particular = False
 
     def __init__(self, command: TestCommand, sandbox: Sandbox) -> None:
         self.command = command
