@@ -39,6 +39,11 @@ public class Counter {
         int found = items[n];
         return found;
     }
+
+    public static String name(boolean isBig) {
+        return new StringBuilder(
+                isBig ? "big" : "small").toString();
+    }
 }
 """
 USER = """\
@@ -60,7 +65,7 @@ import static org.junit.Assume.assumeTrue;
 import org.junit.*;
 
 public class CounterTest {
-    @Test public void passes() { assertEquals(4, User.twice()); }
+    @Test public void passes() { assertEquals(4, User.twice()); Counter.name(true); }
     @Test public void fails() {
         assertEquals(3, Counter.up(1) + User.TABLE[0]);
     }

@@ -52,10 +52,17 @@ final class Instrumenter {
         while (first != null && first.getOpcode() < 0) {
             first = first.getNext();
         }
-        if (first != null) {
-            code.insertBefore(first, new LdcInsnNode(Lines.number(name)));
-            code.insertBefore(first, new MethodInsnNode(
-                    Opcodes.INVOKESTATIC, "apr/harness/Lines", probe, "(I)V", false));
+        if (first == null) {
+            return;
+        }
+        InsnList hit = new InsnList();
+        hit.add(new LdcInsnNode(Lines.number(name)));
+        hit.add(new MethodInsnNode(
+                Opcodes.INVOKESTATIC, "apr/harness/Lines", probe, "(I)V", false));
+        if (first.getOpcode() == Opcodes.NEW) {
+            code.insert(first, hit); // frames name the label right before it
+        } else {
+            code.insertBefore(first, hit);
         }
     }
 }
