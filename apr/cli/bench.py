@@ -55,12 +55,21 @@ def quixbugs(
     root: Annotated[Path, typer.Option("--root", metavar="DIR", help="A checkout of QuixBugs.")],
     options: BenchOptions,
     language_model: ModelOptions,
+    language: Annotated[
+        str, typer.Option("--language", metavar="NAME", help="The programs' language: or java.")
+    ] = "python",
 ) -> None:
-    """Repair QuixBugs' 40 Python programs (Lin et al. 2017), from a checkout of it."""
+    """Repair QuixBugs' 40 programs (Lin et al. 2017), in Python or Java, from a checkout of it."""
+    if language not in ("python", "java"):
+        raise BadInputError(f"QuixBugs has no programs in {language}: python or java")
 
     def load(work: Path) -> Dataset:
         from apr.datasets import quixbugs as dataset
 
+        if language == "java":
+            from apr.datasets import quixbugs_java
+
+            return quixbugs_java.load(root, work, options.names)
         return dataset.load(root, work, options.names)
 
     run_benchmark("quixbugs", load, options, language_model)
@@ -73,7 +82,10 @@ def humanevalfix(
     options: BenchOptions,
     language_model: ModelOptions,
     language: Annotated[
-        str, typer.Option("--language", metavar="NAME", help="The programs' language.")
+        str,
+        typer.Option(
+            "--language", metavar="NAME", help="The programs' language: or java, or javascript."
+        ),
     ] = "python",
 ) -> None:
     """Repair HumanEvalFix's programs (Muennighoff et al. 2023), from its published file."""

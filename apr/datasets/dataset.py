@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from apr.core.bug import Bug
+from apr.core.patch import diff_texts, render_diff
 from apr.datasets.cases import Case
 
 
@@ -49,3 +51,9 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.bugs)
+
+
+def diff_to(bug: Bug, path: str, source: str) -> str:
+    """The patch that makes a file of the bug's subject be `source`, as a unified diff."""
+    base = {path: (Path(bug.subject) / path).read_text(encoding="utf-8")}
+    return render_diff(diff_texts(base, {path: source}), base)
