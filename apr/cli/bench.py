@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -103,13 +104,17 @@ def run_benchmark(
     load: Callable[[Path], Dataset],
     request: BenchOptions,
     language_model: ModelOptions,
-) -> None:
-    """Run what has no record yet, then print the records of every bug asked for."""
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> Plan:
+    """Run what has no record yet, then print the records of every bug asked for.
+
+    `more` are settings of the runs that are this benchmark's own.
+    """
     from apr.cli.trials import make_protocols, open_plan
 
     if request.output is not None and request.output.exists() and not request.output.is_dir():
         raise BadInputError(f"--output {request.output} is a file: name a folder")
-    protocols = make_protocols(*_conditions(request, language_model))
+    protocols = make_protocols(*_conditions(request, language_model, more))
     with ExitStack() as stack:
         if request.output is None:
             work = stack.enter_context(temporary_folder("bench"))
@@ -121,11 +126,12 @@ def run_benchmark(
         plan = open_plan(dataset, protocols, request.output, forget, apart=apart)
         _run_missing(plan, request)
     _emit(name, plan, request)
+    return plan
 
 
 def _conditions(
-    request: BenchOptions, language_model: ModelOptions
-) -> tuple[RunSettings, Budget, str | None, tuple[int, ...]]:
+    request: BenchOptions, language_model: ModelOptions, more: Mapping[str, Any]
+) -> tuple[RunSettings, Budget, str | None, tuple[int, ...], float]:
     """What `make_protocols` wants to know."""
     if request.compare is not None and request.policy is not None:
         raise BadInputError("--policy contradicts --compare: name the policy in each variant")
@@ -135,12 +141,14 @@ def _conditions(
         policy=(request.policy or o.Policy.MCTS).value,
         test_timeout_s=request.test_timeout,
         **language_model.settings(),
+        localization=request.chosen_localization or more.get("localization", "spectrum"),
+        **{name: value for name, value in more.items() if name != "localization"},
         # What one run has found out must not speed up another: it has a budget of seconds too.
         cache=request.reuse_verdicts,
         reuse_baseline=not request.no_cache,
     )
     budget = language_model.budget(request.candidates, request.seconds)
-    return settings, budget, request.compare, request.chosen_seeds()
+    return settings, budget, request.compare, request.chosen_seeds(), request.divergence
 
 
 def _run_missing(plan: Plan, request: BenchOptions) -> None:

@@ -37,17 +37,24 @@ def _nothing(_bug: Bug) -> None:
     return None
 
 
+def _as_listed(bug: Bug) -> Bug:
+    return bug
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """Bugs by name, with two accessors for judging that read their data only when called.
 
-    Those of a benchmark that several processes run at once can be pickled.
+    `prepare` makes a listed bug ready to be repaired, where that takes long or may fail: what is
+    not known before, such as the subject's folder, is in the bug that it returns.
+    The accessors of a benchmark that several processes run at once can be pickled.
     """
 
     name: str
     bugs: tuple[Bug, ...]
     reference_program: Callable[[Bug], ReferenceProgram | None] = _nothing
     reference_patch: Callable[[Bug], str | None] = _nothing
+    prepare: Callable[[Bug], Bug] = _as_listed
 
     def __len__(self) -> int:
         return len(self.bugs)

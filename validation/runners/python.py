@@ -65,7 +65,7 @@ class PythonRunner:
             "write_bytecode": write_bytecode,
         }
         execution, transcripts = self._run_parts(workspace, limits, config, on_result)
-        matrix = _MatrixBuilder()
+        matrix = MatrixBuilder()
         for transcript in transcripts:
             matrix.add(transcript)
             if write_bytecode:
@@ -248,7 +248,7 @@ def toolbox() -> Path:
     return Path(spec.origin).parent.parent
 
 
-class _MatrixBuilder:
+class MatrixBuilder:
     """Joins the coverage of several executions into one matrix."""
 
     def __init__(self) -> None:

@@ -7,7 +7,6 @@ the same needs share one; it lies in a cache folder and is never a part of a sub
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,14 +19,9 @@ from apr.core.errors import BadInputError, EnvironmentUnusableError
 from apr.datasets.checkouts import digest, find_clone, git, made_whole, write_commit
 from apr.datasets.swebench.instances import Instance
 from apr.datasets.swebench.recipes import RECIPES, find_recipe
+from apr.settings import default_cache_dir as default_cache_dir
 
 BUILD_S = 1800.0
-
-
-def default_cache_dir() -> Path:
-    """The user's cache folder for APR, as the XDG base directory specification has it."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "apr"
 
 
 @dataclass(frozen=True, slots=True)
