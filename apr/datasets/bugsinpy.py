@@ -11,7 +11,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -72,8 +72,12 @@ def load(
         for name, folder in folders.items()
         if names is None or name in names
     ]
-    bugs = tuple(_make_bug(each, repositories, work / each.name, python) for each in entries)
-    return Dataset("bugsinpy", bugs, reference_patch=partial(_read_patch, folders))
+    return Dataset(
+        "bugsinpy",
+        tuple(_list_bug(each, work / each.name, python) for each in entries),
+        prepare=partial(_prepare, {each.name: each for each in entries}, repositories),
+        reference_patch=partial(_read_patch, folders),
+    )
 
 
 def _find_bugs(framework: Path, projects: Sequence[str] | None) -> Iterator[tuple[str, Path]]:
@@ -162,26 +166,33 @@ def _node_id(test: str) -> str:
     return "::".join((module.replace(".", "/") + ".py", *names))
 
 
-def _make_bug(entry: _Entry, repositories: Path, subject: Path, python: str) -> Bug:
-    if not subject.is_dir():
-        clone = find_clone(entry.repository, repositories)
-        with made_whole(subject) as folder:
-            write_commit(clone, entry.buggy, folder)
-            for path in entry.test_files:
-                target = folder / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(read_committed(clone, entry.fixed, path))
-    command = entry.command
+def _list_bug(entry: _Entry, subject: Path, python: str) -> Bug:
+    """The bug before its files are there."""
     environment = (("PYTHONPATH", entry.python_path),) if entry.python_path else ()
-    return Bug(
-        subject=str(subject.resolve()),
-        test_command=TestCommand(
-            command.runner, _arguments(command, subject), python, environment=environment
-        ),
-        trigger_tests=_triggers(command, subject),
-        base_commit=entry.buggy,
-        name=entry.name,
+    command = TestCommand(entry.command.runner, (), python, environment=environment)
+    return Bug(str(subject.absolute()), command, base_commit=entry.buggy, name=entry.name)
+
+
+def _prepare(entries: Mapping[str, _Entry], repositories: Path, bug: Bug) -> Bug:
+    """The bug with its files, and the names of its tests."""
+    entry, subject = entries[bug.name], Path(bug.subject)
+    if not subject.is_dir():
+        _check_out(entry, find_clone(entry.repository, repositories), subject)
+    arguments = _arguments(entry.command, subject)
+    return replace(
+        bug,
+        test_command=replace(bug.test_command, argv=arguments),
+        trigger_tests=_triggers(entry.command, subject),
     )
+
+
+def _check_out(entry: _Entry, clone: Path, subject: Path) -> None:
+    with made_whole(subject) as folder:
+        write_commit(clone, entry.buggy, folder)
+        for path in entry.test_files:
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(read_committed(clone, entry.fixed, path))
 
 
 def _arguments(command: _Command, subject: Path) -> tuple[str, ...]:

@@ -10,16 +10,18 @@ import ast
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from apr.core.bug import Bug, RunnerKind, TestCommand
 from apr.core.errors import BadInputError
+from apr.datasets import humanevalfix_java as java
 from apr.datasets import humanevalfix_javascript as javascript
 from apr.datasets.dataset import Dataset, ReferenceProgram, diff_to
 from apr.datasets.inputs import Args, generate_cases
+from apr.datasets.java import compile_bug
 from apr.datasets.split_checks import find_argument_lists, split_check
 
 MODULE = "solution"
@@ -74,7 +76,8 @@ def load(
     )
     if language == "python":
         return Dataset("humanevalfix", bugs, partial(_load_reference, jsonl))
-    return Dataset(f"humanevalfix-{language}", bugs, reference_patch=partial(_load_patch, jsonl))
+    found = Dataset(f"humanevalfix-{language}", bugs, reference_patch=partial(_load_patch, jsonl))
+    return replace(found, prepare=compile_bug) if language == "java" else found
 
 
 def _read_lines(jsonl: Path) -> list[str]:
@@ -113,8 +116,6 @@ def _make_bug(row: _Row, subject: Path, language: str, python: str) -> Bug:
     if language == "python":
         path, command = f"{MODULE}.py", _write_python(row, program, subject, python)
     elif language == "java":
-        from apr.datasets import humanevalfix_java as java
-
         path, command = java.PROGRAM, java.write_subject(program, row.test, subject)
     else:
         path, command = javascript.PROGRAM, javascript.write_subject(program, row.test, subject)

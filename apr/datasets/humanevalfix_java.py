@@ -7,38 +7,36 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from apr.core.bug import RunnerKind, TestCommand
+from apr.core.bug import TestCommand
 from apr.core.errors import BadInputError
+from apr.datasets.java import PROGRAMS, TESTS, junit_command
 from apr.source.functions import parse_source
-from validation.runners.java import JavaProject, compile_project
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-PROGRAM = "programs/Solution.java"
+PROGRAM = f"{PROGRAMS}/Solution.java"
 SUITE = "SolutionTest"
 _RESULTS = re.compile(r"List<Boolean> correct = Arrays\.asList\(")
 _VERDICT = re.compile(r"if \(correct\.contains\(false\)\)")
 
 
 def write_subject(program: str, test: str, subject: Path) -> TestCommand:
-    """Write the program with its tests, compiled, and the command that runs these.
+    """Write the program with its tests, and the command that runs these.
 
     Raises:
-        BadInputError: when the text of the test has no class Main with a method main.
-        EnvironmentUnusableError: when there is no JDK, or the program does not compile.
+        BadInputError: when the text of the test has no method main.
     """
     imports = "".join(f"{line}\n" for line in program.split("\n") if line.startswith("import "))
     files = {
         PROGRAM: program,
-        f"tests/{SUITE}.java": imports + split_results(test),
-        "tests/Main.java": imports + test,
+        f"{TESTS}/{SUITE}.java": imports + split_results(test),
+        f"{TESTS}/Main.java": imports + test,
     }
     for path, text in files.items():
         (subject / path).parent.mkdir(exist_ok=True)
         (subject / path).write_text(text, encoding="utf-8")
-    project = JavaProject(sources=("programs",), tests=("tests",), suite=(SUITE,))
-    return TestCommand(RunnerKind.JUNIT, compile_project(project, subject, "classes").argv())
+    return junit_command(SUITE)
 
 
 def split_results(test: str) -> str:

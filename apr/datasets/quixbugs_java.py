@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from apr.core.bug import Bug, RunnerKind, TestCommand
+from apr.core.bug import Bug
 from apr.core.errors import BadInputError
 from apr.datasets.dataset import Dataset, diff_to
-from validation.runners.java import JavaProject, compile_project
+from apr.datasets.java import PROGRAMS, TESTS, compile_bug, junit_command
 
 PACKAGE, CORRECT = "java_programs", "correct_java_programs"
-TESTS = "java_testcases/junit"
+SUITES = "java_testcases/junit"
 SHARED = (f"{PACKAGE}/Node.java", f"{PACKAGE}/WeightedEdge.java")
-ORACLE = f"{TESTS}/QuixFixOracleHelper.java"
+ORACLE = f"{SUITES}/QuixFixOracleHelper.java"
 _TIMEOUT = re.compile(r"(@(?:org\.junit\.)?Test)\(timeout ?= ?\d+\)")
 
 
@@ -31,7 +31,6 @@ def load(root: Path, work: Path, names: Sequence[str] | None = None) -> Dataset:
 
     Raises:
         BadInputError: when `root` is no QuixBugs checkout or has no program of a given name.
-        EnvironmentUnusableError: when there is no JDK or no JUnit.
     """
     known = list_programs(root)
     unknown = sorted(set(names or ()) - set(known))
@@ -39,16 +38,18 @@ def load(root: Path, work: Path, names: Sequence[str] | None = None) -> Dataset:
         raise BadInputError(f"QuixBugs has no Java program named {', '.join(unknown)}")
     wanted = [name for name in known if names is None or name in names]
     bugs = tuple(_make_bug(root, name, work / name) for name in wanted)
-    return Dataset("quixbugs-java", bugs, reference_patch=partial(_load_patch, root))
+    return Dataset(
+        "quixbugs-java", bugs, prepare=compile_bug, reference_patch=partial(_load_patch, root)
+    )
 
 
 def list_programs(root: Path) -> list[str]:
     """The names, as of the Python programs, of those that have a JUnit class, sorted."""
-    tests = (root / TESTS).glob("*_TEST.java")
+    tests = (root / SUITES).glob("*_TEST.java")
     names = sorted(path.stem.removesuffix("_TEST").lower() for path in tests)
     found = [name for name in names if (root / _program(name)).is_file()]
     if not found:
-        raise BadInputError(f"{root} is no QuixBugs checkout: it has no {PACKAGE} with {TESTS}")
+        raise BadInputError(f"{root} is no QuixBugs checkout: it has no {PACKAGE} with {SUITES}")
     return found
 
 
@@ -57,21 +58,17 @@ def _program(name: str) -> str:
 
 
 def _make_bug(root: Path, name: str, subject: Path) -> Bug:
-    test = f"{TESTS}/{name.upper()}_TEST.java"
+    test = f"{SUITES}/{name.upper()}_TEST.java"
     for path in (_program(name), *SHARED):
-        _copy(root, path, subject / "programs")
+        _copy(root, path, subject / PROGRAMS)
     for path in (test, ORACLE):
-        _copy(root, path, subject / "tests")
-    copied = subject / "tests" / test
+        _copy(root, path, subject / TESTS)
+    copied = subject / TESTS / test
     copied.write_text(_TIMEOUT.sub(r"\1", copied.read_text(encoding="utf-8")), encoding="utf-8")
-    suite = test.removesuffix(".java").replace("/", ".")
-    project = JavaProject(sources=("programs",), tests=("tests",), suite=(suite,))
     return Bug(
         subject=str(subject.resolve()),
-        test_command=TestCommand(
-            RunnerKind.JUNIT, compile_project(project, subject, "classes").argv()
-        ),
-        source_globs=(f"programs/{_program(name)}",),
+        test_command=junit_command(test.removesuffix(".java").replace("/", ".")),
+        source_globs=(f"{PROGRAMS}/{_program(name)}",),
         name=name,
     )
 
