@@ -44,7 +44,7 @@ class _Entry:
     fixed: str
     test_files: tuple[str, ...]
     python_path: str
-    command: _Command
+    script: str
 
 
 def load(
@@ -61,7 +61,9 @@ def load(
     `find_clone`), and the interpreter `python` has what their tests need.
 
     Raises:
-        BadInputError: when something named is not there, or is not as BugsInPy writes it.
+        BadInputError: when something named is not there, or is not as BugsInPy writes it. A bug
+            whose project has no clone, or whose tests are run by something else, says so when it
+            is prepared.
     """
     folders = dict(_find_bugs(framework, projects))
     unknown = sorted(set(names or ()) - set(folders))
@@ -106,7 +108,7 @@ def _read_entry(name: str, folder: Path) -> _Entry:
         fixed=_field(fields, "fixed_commit_id", name),
         test_files=tuple(filter(None, _field(fields, "test_file", name).split(";"))),
         python_path=fields.get("pythonpath", ""),
-        command=parse_script(_read(folder / SCRIPT), name),
+        script=_read(folder / SCRIPT),
     )
 
 
@@ -167,22 +169,23 @@ def _node_id(test: str) -> str:
 
 
 def _list_bug(entry: _Entry, subject: Path, python: str) -> Bug:
-    """The bug before its files are there."""
+    """The bug before its files are there, and before anybody knows how its tests are run."""
     environment = (("PYTHONPATH", entry.python_path),) if entry.python_path else ()
-    command = TestCommand(entry.command.runner, (), python, environment=environment)
+    command = TestCommand(RunnerKind.PYTEST, (), python, environment=environment)
     return Bug(str(subject.absolute()), command, base_commit=entry.buggy, name=entry.name)
 
 
 def _prepare(entries: Mapping[str, _Entry], repositories: Path, bug: Bug) -> Bug:
     """The bug with its files, and the names of its tests."""
     entry, subject = entries[bug.name], Path(bug.subject)
+    command = parse_script(entry.script, bug.name)
     if not subject.is_dir():
         _check_out(entry, find_clone(entry.repository, repositories), subject)
-    arguments = _arguments(entry.command, subject)
+    argv = _arguments(command, subject)
     return replace(
         bug,
-        test_command=replace(bug.test_command, argv=arguments),
-        trigger_tests=_triggers(entry.command, subject),
+        test_command=replace(bug.test_command, kind=command.runner, argv=argv),
+        trigger_tests=_triggers(command, subject),
     )
 
 

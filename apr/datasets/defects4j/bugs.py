@@ -48,7 +48,10 @@ class Source:
             BadInputError: when there is none.
         """
         name = self.framework.repository_name(project)
-        for folder in (self.repositories or Path()) / name, (self.repositories or Path()) / f"{name}.git":
+        for folder in (
+            (self.repositories or Path()) / name,
+            (self.repositories or Path()) / f"{name}.git",
+        ):
             if folder.is_dir():
                 return folder
         raise BadInputError(f"{self.repositories} has no clone called {name} or {name}.git")
@@ -71,7 +74,9 @@ def load(
     """
     source = Source(Framework(framework), repositories)
     if repositories is None and not official.is_installed():
-        raise BadInputError("name the folder with the clones: the program defects4j is not installed")
+        raise BadInputError(
+            "name the folder with the clones: the program defects4j is not installed"
+        )
     entries = {e.name: e for project in projects for e in source.framework.entries(project)}
     unknown = sorted(set(names or ()) - set(entries))
     if unknown or not entries:
@@ -137,7 +142,9 @@ def _describe(entry: Entry, subject: Path) -> JavaProject:
         sources=(sources,),
         tests=(tests,),
         suite=tuple(name for name in entry.relevant),
-        libraries=tuple(f"{OWN}/lib/{path.name}" for path in sorted((subject / OWN / "lib").glob("*.jar"))),
+        libraries=tuple(
+            f"{OWN}/lib/{path.name}" for path in sorted((subject / OWN / "lib").glob("*.jar"))
+        ),
         resources=tuple(folder for folder in folders if (subject / folder).is_dir()),
         units=entry.modified,
         excluded=entry.excluded,
