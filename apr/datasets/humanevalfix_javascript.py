@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PROGRAM, TESTS, REPORT = "solution.js", "solution.test.js", "report.xml"
 RUNNER = Path(__file__).with_name("javascript_runner.js")
-TIMEOUT_MS = 1000
+LIMIT_MS = 1000
 ASSERT = "console.assert("
 
 
@@ -33,7 +33,7 @@ def write_subject(program: str, test: str, subject: Path) -> TestCommand:
     (subject / PROGRAM).write_text(program, encoding="utf-8")
     (subject / TESTS).write_text(split_asserts(test), encoding="utf-8")
     shutil.copyfile(RUNNER, subject / RUNNER.name)
-    argv = ("node", RUNNER.name, PROGRAM, TESTS, REPORT, str(TIMEOUT_MS))
+    argv = ("node", RUNNER.name, PROGRAM, TESTS, REPORT, str(LIMIT_MS))
     return TestCommand(RunnerKind.COMMAND, argv, junit_globs=(REPORT,))
 
 

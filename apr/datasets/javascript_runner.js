@@ -1,15 +1,18 @@
 // Runs each test of a file against a program, and writes JUnit XML: a class name, a line each.
 //
-//     node javascript_runner.js PROGRAM TESTS REPORT TIMEOUT_MS
+//     node javascript_runner.js PROGRAM TESTS REPORT LIMIT_MS
 //
 // TESTS defines `tests`, an object of functions by name. Each runs in a context of its own, with the
-// program loaded anew; a failed console.assert fails it. Random numbers are the same every time.
+// program loaded anew; a failed console.assert fails it. Random numbers are the same every time. The
+// limit of a test is one of processor time, as far as node can tell; after one has run out of it, the
+// others get a quarter.
 'use strict';
 const fs = require('fs');
 const vm = require('vm');
 
-const [programPath, testsPath, reportPath, timeoutText] = process.argv.slice(2);
-const timeout = Number(timeoutText);
+const [programPath, testsPath, reportPath, limitText] = process.argv.slice(2);
+const MAX_WALL_FACTOR = 32;
+let limitMs = Number(limitText);
 const suite = programPath.replace(/\.js$/, '');
 const program = new vm.Script(fs.readFileSync(programPath, 'utf8'), {filename: programPath});
 const tests = new vm.Script(fs.readFileSync(testsPath, 'utf8'), {filename: testsPath});
@@ -42,14 +45,33 @@ function run(name) {
   const started = process.hrtime.bigint();
   let error = null;
   try {
+    runWithin(name, limitMs);
+  } catch (thrown) {
+    error = thrown === null || typeof thrown !== 'object' ? new Error(String(thrown)) : thrown;
+    limitMs = isTimeout(error) ? Number(limitText) / 4 : limitMs;
+  }
+  return {name, error, seconds: Number(process.hrtime.bigint() - started) / 1e9};
+}
+
+function runWithin(name, timeout) {
+  const before = process.cpuUsage();
+  try {
     const context = makeContext();
     program.runInContext(context, {timeout});
     tests.runInContext(context, {timeout});
     vm.runInContext(`tests[${JSON.stringify(name)}]()`, context, {timeout});
   } catch (thrown) {
-    error = thrown === null || typeof thrown !== 'object' ? new Error(String(thrown)) : thrown;
+    const {user, system} = process.cpuUsage(before);
+    const wasIdle = (user + system) / 1000 < 0.8 * limitMs;
+    if (!isTimeout(thrown) || !wasIdle || timeout >= MAX_WALL_FACTOR * limitMs) {
+      throw thrown;
+    }
+    runWithin(name, 2 * timeout); // others had the processor
   }
-  return {name, error, seconds: Number(process.hrtime.bigint() - started) / 1e9};
+}
+
+function isTimeout(error) {
+  return Boolean(error) && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 }
 
 function escape(text) {
