@@ -456,7 +456,7 @@ class _Worker:
         Raises:
             EnvironmentUnusableError: when the tests of the unpatched program are cut off too.
         """
-        key = (name, watched)
+        key = (name, watched) if self._runner.is_particular else ("all", ())
         thorough = self._plan.thorough(tests) if thorough is None else thorough
         died, silences = "", 0
         for attempt in range(MAX_ATTEMPTS):

@@ -15,8 +15,10 @@ from rich.text import Text
 
 from apr.cli import options as o
 from apr.cli.bench_bugsinpy import bugsinpy
+from apr.cli.bench_check import app as check_app
 from apr.cli.bench_compare import compare
 from apr.cli.bench_curves import curves
+from apr.cli.bench_defects4j import check_defects4j, defects4j
 from apr.cli.bench_folder import folder
 from apr.cli.bench_options import BenchFormat, BenchOptions
 from apr.cli.bench_patchdiff import patchdiff
@@ -48,6 +50,9 @@ app.command("bugsinpy")(bugsinpy)
 app.command("folder")(folder)
 app.command("compare")(compare)
 app.command("curves")(curves)
+app.add_typer(check_app, name="check")
+app.command("defects4j")(defects4j)
+check_app.command("defects4j")(check_defects4j)
 
 
 @app.command("quixbugs")

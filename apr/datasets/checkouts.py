@@ -34,7 +34,7 @@ def write_commit(clone: Path, commit: str, folder: Path) -> None:
     """Write the commit's files, all of them: an archive would leave out what it is told to."""
     with tempfile.TemporaryDirectory() as scratch:
         environment = {"GIT_INDEX_FILE": str(Path(scratch, "index"))}
-        here = [_git_dir(clone), "--work-tree", str(folder)]
+        here = [_git_dir(clone), "--work-tree", str(folder.resolve())]
         git([*here, "read-tree", commit], folder, environment=environment)
         git([*here, "checkout-index", "--all", "--force"], folder, environment=environment)
 

@@ -128,6 +128,7 @@ class JavaRunner:
     """Runs the test classes of a Java program."""
 
     can_select = True
+    is_particular = False
 
     def __init__(self, command: TestCommand, sandbox: Sandbox) -> None:
         self.command = command
@@ -167,6 +168,7 @@ class JavaRunner:
             completed=execution.completed or (bool(results) and not left),
             duration_s=time.monotonic() - started,
             left_over=len(left or ()),
+            output=execution.build_error or execution.output,
         )
         return _with_status(execution), matrix.build(execution.results) if matrix else None
 
@@ -246,7 +248,12 @@ class Machine:
 def _read(transcript: Transcript, line: bytes) -> TestResult | None:
     try:
         message = json.loads(line)
-        return transcript.read(message)
+        if message["k"] != "covered":
+            return transcript.read(message)
+        for path, lines in message["lines"].items():
+            known = transcript.coverage.setdefault(path, {})
+            for number in lines:
+                known.setdefault(int(number), []).append(str(message["id"]))
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         transcript.suspect("the report of the tests holds a line that the harness never writes")
     return None

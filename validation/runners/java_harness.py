@@ -49,7 +49,11 @@ def run_harness(request: Fields, folder: Path, options: Sequence[str] = ()) -> s
         EnvironmentUnusableError: when it does not succeed.
     """
     done = subprocess.run(
-        java_argv(options), input=render_request(request), capture_output=True, cwd=folder, check=False
+        java_argv(options),
+        input=render_request(request),
+        capture_output=True,
+        cwd=folder,
+        check=False,
     )
     said = done.stderr.decode("utf-8", "replace")
     if done.returncode:

@@ -38,6 +38,7 @@ class PythonRunner:
     """Runs a pytest or unittest command."""
 
     can_select = True
+    is_particular = True
 
     def __init__(self, command: TestCommand, sandbox: Sandbox) -> None:
         self.command = command

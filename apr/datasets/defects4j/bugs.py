@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from apr.core.bug import Bug, RunnerKind, TestCommand
 from apr.core.errors import BadInputError, EnvironmentUnusableError
+from apr.datasets.checkouts import find_clone, made_whole
 from apr.datasets.dataset import Dataset
 from apr.datasets.defects4j import checkout, official
 from apr.datasets.defects4j.metadata import Entry, Framework
@@ -18,6 +20,9 @@ from validation.runners.java import JavaProject, compile_project
 
 OWN = ".apr"
 """The folder of a subject with what we add: archives, and the classes of the unpatched program."""
+
+OWNERS = {"jsoup": "jhy", "joda-time": "JodaOrg", "gson": "google", "mockito": "mockito"}
+"""Whose repository it is, where it is not one of Apache's."""
 
 JAVAC = ("-source", "8", "-target", "8", "-encoding", "UTF-8")
 # What Defects4J's versions of Java were like: its time zone, Java 8's names of months, open doors.
@@ -48,13 +53,7 @@ class Source:
             BadInputError: when there is none.
         """
         name = self.framework.repository_name(project)
-        for folder in (
-            (self.repositories or Path()) / name,
-            (self.repositories or Path()) / f"{name}.git",
-        ):
-            if folder.is_dir():
-                return folder
-        raise BadInputError(f"{self.repositories} has no clone called {name} or {name}.git")
+        return find_clone(f"{OWNERS.get(name, 'apache')}/{name}", self.repositories or Path())
 
 
 def load(
@@ -112,39 +111,31 @@ def _make_bug(source: Source, entry: Entry, subject: Path) -> Bug:
 
 
 def _make_subject(source: Source, entry: Entry, subject: Path) -> None:
-    """Complete or not there at all: the folder gets its name at the end."""
-    making = subject.with_name(f".{subject.name}-unfinished")
-    shutil.rmtree(making, ignore_errors=True)
-    making.parent.mkdir(parents=True, exist_ok=True)
-    if source.repositories is None:
-        official.check_out(entry.project, entry.number, making)
-        libraries: Iterable[Path] = official.libraries(making)
-    else:
-        checkout.check_out(source.framework, source.repository(entry.project), entry, making)
-        libraries = source.framework.libraries(entry.project)
-    (making / OWN / "lib").mkdir(parents=True)
-    for library in libraries:
-        shutil.copyfile(library, making / OWN / "lib" / library.name)
-    try:
-        compile_project(_describe(entry, making), making, f"{OWN}/classes")
-    except EnvironmentUnusableError as error:
-        # The bug stays in the count: whoever runs it meets the same words.
-        shutil.rmtree(making / OWN / "classes", ignore_errors=True)
-        (making / OWN / "why-not.txt").write_text(f"{error}\n")
-    making.rename(subject)
+    with made_whole(subject) as making:
+        if source.repositories is None:
+            official.check_out(entry.project, entry.number, making)
+            libraries = official.libraries(making)
+        else:
+            checkout.check_out(source.framework, source.repository(entry.project), entry, making)
+            libraries = source.framework.libraries(entry.project)
+        (making / OWN / "lib").mkdir(parents=True)
+        for library in libraries:
+            shutil.copyfile(library, making / OWN / "lib" / library.name)
+        # A bug that does not compile stays in the count: whoever runs it is told why.
+        with suppress(EnvironmentUnusableError):
+            compile_project(_describe(entry, making), making, f"{OWN}/classes")
 
 
 def _describe(entry: Entry, subject: Path) -> JavaProject:
     """The parts of a subject, from what is in its folder."""
     sources, tests = checkout.find_layout(subject)
+    libraries = sorted((subject / OWN / "lib").glob("*.jar"))
     folders = (*checkout.RESOURCES, sources, tests)
     return JavaProject(
         sources=(sources,),
         tests=(tests,),
-        suite=tuple(name for name in entry.relevant),
-        libraries=tuple(
-            f"{OWN}/lib/{path.name}" for path in sorted((subject / OWN / "lib").glob("*.jar"))
-        ),
+        suite=entry.relevant,
+        libraries=tuple(f"{OWN}/lib/{path.name}" for path in libraries),
         resources=tuple(folder for folder in folders if (subject / folder).is_dir()),
         units=entry.modified,
         excluded=entry.excluded,

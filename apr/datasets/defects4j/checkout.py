@@ -7,16 +7,12 @@ the fix is left in the folder.
 
 from __future__ import annotations
 
-import io
-import os
 import re
 import shutil
-import subprocess
-import tarfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from apr.core.errors import BadInputError
+from apr.datasets.checkouts import git, write_commit
 from apr.datasets.defects4j.metadata import Entry, Framework
 
 LAYOUTS = (
@@ -29,21 +25,19 @@ RESOURCES = ("src/main/resources", "src/test/resources")
 
 
 def check_out(framework: Framework, repository: Path, entry: Entry, target: Path) -> None:
-    """Make the folder `target` with the buggy version.
+    """Fill the empty folder `target` with the buggy version.
 
     Raises:
         BadInputError: when the clone lacks the revision, or a patch does not fit it.
     """
-    target.mkdir(parents=True)
-    _extract(repository, entry.fixed, target)
+    write_commit(repository, entry.fixed, target)
     _remove_what_tells(target)
     for patch in framework.repairs_of_build(entry.project, entry.number):
-        apply(target, decode(patch.read_bytes()), str(patch))
+        _apply(target, patch)
     for path in target.rglob("*.java"):
         path.write_bytes(decode(path.read_bytes()).encode())
     _rename_enum_packages(target)
-    patch = framework.reference_patch(entry.project, entry.number)
-    apply(target, decode(patch.read_bytes()), str(patch))
+    _apply(target, framework.reference_patch(entry.project, entry.number))
 
 
 def find_layout(subject: Path) -> tuple[str, str]:
@@ -66,25 +60,11 @@ def decode(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def apply(folder: Path, patch: str, name: str) -> None:
-    """Apply a patch to the files of a folder.
-
-    Raises:
-        BadInputError: when it does not fit.
-    """
-    # Inside somebody's repository git would take the paths to start there.
-    outside = {**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.resolve().parent)}
-    done = _git(["apply", "--whitespace=nowarn", "-"], folder, patch.encode(), outside)
-    if done.returncode:
-        raise BadInputError(f"{name} does not fit the checkout: {_said(done)}")
-
-
-def _extract(repository: Path, revision: str, target: Path) -> None:
-    done = _git(["archive", "--format=tar", revision], repository)
-    if done.returncode:
-        raise BadInputError(f"{repository} has no revision {revision}: {_said(done)}")
-    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        archive.extractall(target, filter="data")
+def _apply(folder: Path, patch: Path) -> None:
+    try:
+        git(["apply", "--whitespace=nowarn", "-"], folder, decode(patch.read_bytes()))
+    except BadInputError as error:
+        raise BadInputError(f"{patch} does not fit the checkout: {error}") from error
 
 
 def _remove_what_tells(target: Path) -> None:
@@ -101,21 +81,3 @@ def _rename_enum_packages(root: Path) -> None:
             text = path.read_text("utf-8")
             path.write_text(re.sub(r"\.enum;", ".oldenum;", text), "utf-8")
         folder.rename(folder.with_name("oldenum"))
-
-
-def _git(
-    arguments: Sequence[str],
-    folder: Path,
-    data: bytes | None = None,
-    environment: dict[str, str] | None = None,
-) -> subprocess.CompletedProcess[bytes]:
-    if not folder.is_dir():
-        raise BadInputError(f"there is no folder {folder}")
-    argv = ["git", "-c", "safe.directory=*", *arguments]
-    return subprocess.run(
-        argv, cwd=folder, input=data, capture_output=True, env=environment, check=False
-    )
-
-
-def _said(done: subprocess.CompletedProcess[bytes]) -> str:
-    return done.stderr.decode("utf-8", "replace").strip()[-300:]

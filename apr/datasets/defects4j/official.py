@@ -19,12 +19,12 @@ def is_installed() -> bool:
 
 
 def check_out(project: str, number: int, target: Path) -> None:
-    """Make the folder `target` with the buggy version, and nothing of its history.
+    """Fill the empty folder `target` with the buggy version, and nothing of its history.
 
     Raises:
         BadInputError: when the program refuses.
     """
-    _run(["checkout", "-p", project, "-v", f"{number}b", "-w", str(target)], target.parent)
+    _run(["checkout", "-p", project, "-v", f"{number}b", "-w", str(target)], target)
     # Its tags name the fixed version too.
     shutil.rmtree(target / ".git", ignore_errors=True)
 

@@ -33,12 +33,17 @@ public final class Lines {
 
     /** The lines hit since the last call. */
     static synchronized BitSet take() {
-        BitSet taken = (BitSet) SEEN.clone();
-        SEEN.clear();
-        return taken;
+        return takeFrom(SEEN);
     }
 
+    /** The lines of initializers that ran since the last call. */
     static synchronized BitSet initializers() {
-        return (BitSet) INITIALIZED.clone();
+        return takeFrom(INITIALIZED);
+    }
+
+    private static BitSet takeFrom(BitSet lines) {
+        BitSet taken = (BitSet) lines.clone();
+        lines.clear();
+        return taken;
     }
 }

@@ -18,6 +18,7 @@ import org.junit.runner.notification.RunNotifier;
 final class Reporter {
     private static final int MAX_MESSAGE = 4000;
     private static final int MAX_FRAMES = 60;
+    private static final int WALL_MS = 5000; // what a busy machine may take away from any test
 
     private final Program program;
     private final Channel channel;
@@ -26,7 +27,6 @@ final class Reporter {
     private final long loadingMs;
     private final boolean isMeasured;
     private final Set<String> done = new LinkedHashSet<>();
-    private final Map<String, Map<String, List<String>>> coverage = new TreeMap<>();
     private String running;
     private Failure failure;
     private boolean isAssumption;
@@ -170,7 +170,8 @@ final class Reporter {
         running = null;
         done.add(id);
         if (isMeasured) {
-            keep(id, Lines.take());
+            sayCovered(id, Lines.take());
+            sayCovered("", Lines.initializers());
         }
         Throwable error = failure == null ? null : failure.getException();
         String outcome = error == null ? (isAssumption ? "skipped" : "passed")
@@ -224,14 +225,16 @@ final class Reporter {
         return text.length() > MAX_MESSAGE ? text.substring(0, MAX_MESSAGE) : text;
     }
 
-    private void keep(String test, BitSet lines) {
+    /** At once, as a later test may end the machine; the lines of initializers belong to no test. */
+    private void sayCovered(String test, BitSet lines) {
+        Map<String, List<Integer>> byPath = new TreeMap<>();
         lines.stream().forEach(number -> {
             String name = Lines.name(number);
             int colon = name.lastIndexOf(':');
-            coverage.computeIfAbsent(name.substring(0, colon), path -> new TreeMap<>())
-                    .computeIfAbsent(name.substring(colon + 1), line -> new ArrayList<>())
-                    .add(test);
+            byPath.computeIfAbsent(name.substring(0, colon), path -> new ArrayList<>())
+                    .add(Integer.valueOf(name.substring(colon + 1)));
         });
+        channel.say("covered", "id", test, "lines", byPath);
     }
 
     /** Whether what runs now has run for too long, in CPU time or, much longer, on the clock. */
@@ -241,7 +244,7 @@ final class Reporter {
         }
         long limitMs = running == null ? loadingMs : limits.getOrDefault(running, defaultLimitMs);
         long wallMs = (System.nanoTime() - startedNs) / 1_000_000;
-        return cpuMs - cpuMsAtStart > limitMs || wallMs > wallFactor * limitMs + 1000;
+        return cpuMs - cpuMsAtStart > limitMs || wallMs > wallFactor * limitMs + WALL_MS;
     }
 
     /** Ends the story of the running test, and of its thread; whether there was one. */
@@ -249,7 +252,10 @@ final class Reporter {
         generation++;
         boolean wasInTest = running != null;
         isStopped = !goesOn || !wasInTest;
-        if (running != null) {
+        if (wasInTest && isMeasured) {
+            sayCovered(running, Lines.take());
+        }
+        if (wasInTest) {
             channel.say("test", "id", running, "o", "timeout", "d",
                     (System.nanoTime() - startedNs) / 1e9, "m", "ran out of time", "p", 0,
                     "f", List.of());
@@ -269,10 +275,6 @@ final class Reporter {
 
     synchronized void end() {
         generation++;
-        if (isMeasured) {
-            keep("", Lines.initializers());
-            coverage.forEach((path, lines) -> channel.say("coverage", "path", path, "lines", lines));
-        }
         channel.end(failed > 0 ? 1 : 0, isStopped);
     }
 }
