@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.text import Text
@@ -22,6 +22,13 @@ from apr.cli.bench_defects4j import check_defects4j, defects4j
 from apr.cli.bench_folder import folder
 from apr.cli.bench_options import BenchFormat, BenchOptions
 from apr.cli.bench_patchdiff import patchdiff
+from apr.cli.bench_programs import (
+    HumanEvalFixOption,
+    LanguageOption,
+    QuixBugsOption,
+    humanevalfix_loader,
+    quixbugs_loader,
+)
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
 from apr.cli.model_options import ModelOptions
@@ -58,49 +65,26 @@ check_app.command("defects4j")(check_defects4j)
 @app.command("quixbugs")
 @grouped
 def quixbugs(
-    root: Annotated[Path, typer.Option("--root", metavar="DIR", help="A checkout of QuixBugs.")],
+    root: QuixBugsOption,
     options: BenchOptions,
     language_model: ModelOptions,
-    language: Annotated[
-        str, typer.Option("--language", metavar="NAME", help="The programs' language: or java.")
-    ] = "python",
+    language: LanguageOption = "python",
 ) -> None:
     """Repair QuixBugs' 40 programs (Lin et al. 2017), in Python or Java, from a checkout of it."""
-    if language not in ("python", "java"):
-        raise BadInputError(f"QuixBugs has no programs in {language}: python or java")
-
-    def load(work: Path) -> Dataset:
-        from apr.datasets import quixbugs as dataset
-
-        if language == "java":
-            from apr.datasets import quixbugs_java
-
-            return quixbugs_java.load(root, work, options.names)
-        return dataset.load(root, work, options.names)
-
+    load = quixbugs_loader(root, language, options.names)
     run_benchmark("quixbugs", load, options, language_model)
 
 
 @app.command("humanevalfix")
 @grouped
 def humanevalfix(
-    data: Annotated[Path, typer.Option("--data", metavar="FILE", help="A JSON-lines file of it.")],
+    data: HumanEvalFixOption,
     options: BenchOptions,
     language_model: ModelOptions,
-    language: Annotated[
-        str,
-        typer.Option(
-            "--language", metavar="NAME", help="The programs' language: or java, or javascript."
-        ),
-    ] = "python",
+    language: LanguageOption = "python",
 ) -> None:
     """Repair HumanEvalFix's programs (Muennighoff et al. 2023), from its published file."""
-
-    def load(work: Path) -> Dataset:
-        from apr.datasets import humanevalfix as dataset
-
-        return dataset.load(data, work, options.names, language)
-
+    load = humanevalfix_loader(data, language, options.names)
     run_benchmark("humanevalfix", load, options, language_model)
 
 

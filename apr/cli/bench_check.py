@@ -14,12 +14,20 @@ from rich.table import Table
 from rich.text import Text
 
 from apr.cli import options as o
+from apr.cli.bench_bugsinpy import Places
 from apr.cli.bench_options import (
     BenchFormat,
     BenchFormatOption,
     DirectoryOption,
     OnlyOption,
     RedoOption,
+)
+from apr.cli.bench_programs import (
+    HumanEvalFixOption,
+    LanguageOption,
+    QuixBugsOption,
+    humanevalfix_loader,
+    quixbugs_loader,
 )
 from apr.cli.comparing import markdown_row
 from apr.cli.groups import grouped
@@ -89,33 +97,26 @@ class CheckOptions:
 @app.command("quixbugs")
 @grouped
 def quixbugs(
-    root: Annotated[Path, typer.Option("--root", metavar="DIR", help="A checkout of QuixBugs.")],
-    options: CheckOptions,
+    root: QuixBugsOption, options: CheckOptions, language: LanguageOption = "python"
 ) -> None:
     """Check QuixBugs' programs."""
-
-    def load(work: Path) -> Dataset:
-        from apr.datasets import quixbugs as dataset
-
-        return dataset.load(root, work, options.names)
-
-    run_check(load, options)
+    run_check(quixbugs_loader(root, language, options.names), options)
 
 
 @app.command("humanevalfix")
 @grouped
 def humanevalfix(
-    data: Annotated[Path, typer.Option("--data", metavar="FILE", help="A JSON-lines file of it.")],
-    options: CheckOptions,
+    data: HumanEvalFixOption, options: CheckOptions, language: LanguageOption = "python"
 ) -> None:
     """Check HumanEvalFix's programs."""
+    run_check(humanevalfix_loader(data, language, options.names), options)
 
-    def load(work: Path) -> Dataset:
-        from apr.datasets import humanevalfix as dataset
 
-        return dataset.load(data, work, options.names)
-
-    run_check(load, options)
+@app.command("bugsinpy")
+@grouped
+def bugsinpy(places: Places, options: CheckOptions) -> None:
+    """Check bugs of BugsInPy."""
+    run_check(places.loader(options.names), options)
 
 
 @app.command("folder")
