@@ -12,9 +12,10 @@ from apr.core.ports import OracleStore
 from apr.repair import Notify, locate_suspects, measure_oracle, tell_baseline
 from apr.settings import RunSettings
 from apr.subject import PreparedSubject
+from apr.suspects import require_issue
 from validation.fingerprint import environment_digest, image_id
 
-MEASURED = frozenset({"memory_mib", "repeats", "test_timeout_s", "suite_timeout_s"})
+MEASURED = frozenset({"memory_mib", "repeats", "must_fail", "test_timeout_s", "suite_timeout_s"})
 """The settings that a baseline depends on."""
 
 
@@ -34,6 +35,7 @@ def find_oracle(
     Raises:
         BadInputError, NotReproducedError, EnvironmentUnusableError: see `reproduce`.
     """
+    require_issue(settings, bug.issue_text)
     key = oracle_key(bug, subject, settings)
     if key is None:
         return measure_oracle(bug, subject, settings, notify)

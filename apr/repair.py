@@ -131,6 +131,7 @@ def measure_oracle(
         subject.workspace,
         subject.limits,
         repeats=settings.repeats,
+        must_fail=settings.must_fail,
         on_result=lambda result: notify(
             "test",
             {"id": result.test, "outcome": result.outcome.value, "duration_s": result.duration_s},
@@ -155,7 +156,9 @@ def locate_suspects(
         BadInputError: when a given location or the formula does not exist.
     """
     notify("phase", {"name": "localize"})
-    locations = rank_suspects(subject.sources, settings, oracle.matrix, oracle.baseline)
+    locations = rank_suspects(
+        subject.sources, settings, oracle.matrix, oracle.baseline, subject.bug.issue_text
+    )
     notify(
         "locations",
         {"count": len(locations), "top": [str(suspect.location) for suspect in locations[:5]]},

@@ -11,6 +11,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SandboxName = Literal["auto", "docker", "bubblewrap", "process"]
 PolicyName = Literal["mcts", "enumerate", "breadth-first", "trial-and-error"]
+LocalizationName = Literal["spectrum", "issue", "combined", "given", "perfect"]
+
+
+def default_cache_dir() -> Path:
+    """The user's cache folder for APR, as the XDG base directory specification has it."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "apr"
 
 
 def default_data_dir() -> Path:
@@ -190,8 +197,12 @@ class RunSettings(BaseModel):
     formula: str = "ochiai"
     """Spectrum formula of the fault localization."""
 
+    localization: LocalizationName = "spectrum"
+    """What the suspects are ranked by: tests, the issue's text, both together; or the given
+    `locations`, which are those of the reference patch where a benchmark opens it (perfect)."""
+
     locations: tuple[str, ...] = ()
-    """Perfect localization: FILE:LINE, FILE:FIRST-LAST, FILE::FUNCTION or FILE; empty: measure."""
+    """Given locations: FILE:LINE, FILE:FIRST-LAST, FILE::FUNCTION or FILE; empty: none."""
 
     max_locations: int = Field(default=400, ge=1)
     """How many of the most suspicious statements are searched."""
@@ -211,6 +222,10 @@ class RunSettings(BaseModel):
 
     repeats: int = Field(default=2, ge=2)
     """Executions of the baseline; tests that change their outcome between them are flaky."""
+
+    must_fail: bool = True
+    """Whether a test has to fail before; else a patch for a bug that names no trigger test has
+    only to break nothing."""
 
     test_timeout_s: float = Field(default=10.0, gt=0)
     """Wall-clock seconds that a single test may take in the baseline."""

@@ -15,6 +15,7 @@ from apr.core.scope import is_test_path, source_paths
 from apr.settings import AppSettings, RunSettings
 from validation.runners.base import RunLimits, TestRunner
 from validation.runners.detect import make_runner
+from validation.runners.java_harness import compiled_harness, libraries
 from validation.runners.python import toolbox
 from validation.runners.session import HARNESS_ROOT
 from validation.sandbox.images.build import BuildSettings
@@ -132,7 +133,9 @@ def make_policy(bug: Bug, settings: RunSettings) -> SandboxPolicy:
     That way an editable install and absolute paths lead to the patched copy.
     """
     readable: tuple[str, ...] = ()
-    if bug.test_command.kind is not RunnerKind.COMMAND:
+    if bug.test_command.kind is RunnerKind.JUNIT:
+        readable = (str(compiled_harness()), *map(str, libraries()))
+    elif bug.test_command.kind.is_python:
         # An image brings its own interpreter; ours would only be in the way.
         in_image = settings.image is not None
         python = () if in_image else python_readable_paths(bug.test_command.python)
@@ -143,7 +146,7 @@ def make_policy(bug: Bug, settings: RunSettings) -> SandboxPolicy:
         wall_seconds=SESSION_S + 2 * int(settings.suite_timeout_s),
         readable_paths=readable,
         mount_at=mount_in_image(settings.image, bug.subject),
-        limit_address_space=bug.test_command.kind is not RunnerKind.COMMAND,
+        limit_address_space=bug.test_command.kind.is_python,
     )
 
 

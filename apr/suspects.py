@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from apr.core.bug import TestId
 from apr.core.coverage import CoverageMatrix
+from apr.core.errors import BadInputError
 from apr.core.location import SuspiciousLocation
 from apr.core.oracle import Oracle
 from apr.core.report import Baseline, TestOutcome, ValidationReport, Verdict
 from apr.core.tree import SearchNode
 from apr.localization.given import parse_location
+from apr.localization.issue.locate import rank_by_issue
 from apr.localization.localize import localize
-from apr.settings import RunSettings
+from apr.localization.stacktrace import combine
+from apr.settings import RunSettings, default_cache_dir
+
+READING = ("issue", "combined")
+"""The modes of localization that read the issue."""
+ISSUE_WEIGHT = 0.5
+"""How much the issue counts beside the failing tests."""
 
 
 def rank_suspects(
@@ -21,8 +30,11 @@ def rank_suspects(
     settings: RunSettings,
     matrix: CoverageMatrix | None,
     baseline: Baseline,
+    issue: str | None = None,
 ) -> tuple[SuspiciousLocation, ...]:
-    """The locations as given, or else as the baseline accuses them.
+    """The locations as given, or else as the baseline or the issue accuses them.
+
+    Without a failing test only the issue can.
 
     Raises:
         BadInputError: when a given location or the formula does not exist.
@@ -30,14 +42,47 @@ def rank_suspects(
     if settings.locations:
         given = (parse_location(text, sources) for text in settings.locations)
         return tuple(suspect for suspects in given for suspect in suspects)
+    limit, mode = settings.max_locations, settings.localization
+    if mode not in READING:
+        return _by_tests(sources, settings, matrix, baseline, limit)
+    told = rank_by_issue(issue or "", sources, index_file(), limit)
+    if mode == "issue" or not baseline.failing:
+        return told
+    measured = _by_tests(sources, settings, matrix, baseline, None)
+    return combine(measured, told, weight=ISSUE_WEIGHT)[:limit]
+
+
+def require_issue(settings: RunSettings, issue: str | None) -> None:
+    """See to it, before anything is run, that there is an issue if it is to be read.
+
+    Raises:
+        BadInputError: when there is none.
+    """
+    mode = settings.localization
+    if mode in READING and not settings.locations and not (issue or "").strip():
+        raise BadInputError(f"localization by {mode} needs the text of an issue: add --issue FILE")
+
+
+def _by_tests(
+    sources: Mapping[str, str],
+    settings: RunSettings,
+    matrix: CoverageMatrix | None,
+    baseline: Baseline,
+    limit: int | None,
+) -> tuple[SuspiciousLocation, ...]:
     return localize(
         matrix
         and _heard(matrix, baseline.trigger_tests, (*baseline.other_failing, *baseline.flaky)),
         baseline.failing,
         sources,
         formula=settings.formula,
-        limit=settings.max_locations,
+        limit=limit,
     )
+
+
+def index_file() -> Path:
+    """Where the words of source files are remembered."""
+    return default_cache_dir() / "issue-units.sqlite"
 
 
 def _heard(
@@ -67,7 +112,8 @@ class Relocation:
 
     The base's coverage stands in for the patched program's: the tests that a patch has mended
     now speak for the lines they execute, and only those still failing speak against them. With
-    given locations, or where nothing has changed sides, the base's ranking holds.
+    given locations, with an issue that was read, or where nothing has changed sides, the base's
+    ranking holds.
     """
 
     def __init__(self, sources: Mapping[str, str], settings: RunSettings, oracle: Oracle) -> None:
@@ -78,7 +124,8 @@ class Relocation:
 
     def __call__(self, node: SearchNode) -> tuple[SuspiciousLocation, ...]:
         failing = self._failing(node.report)
-        if not failing or self._settings.locations or self._oracle.matrix is None:
+        is_fixed = bool(self._settings.locations) or self._settings.localization in READING
+        if not failing or is_fixed or self._oracle.matrix is None:
             return self._oracle.locations
         if failing not in self._known:
             self._known[failing] = self._rank(failing) or self._oracle.locations

@@ -34,9 +34,13 @@ def reproduce(
     limits: RunLimits,
     *,
     repeats: int = 2,
+    must_fail: bool = True,
     on_result: OnResult | None = None,
 ) -> Reproduction:
     """Run all tests `repeats` times (at least twice), the last time under coverage.
+
+    Unless a test `must_fail`, a bug that names no trigger test has none: whatever fails does so
+    for other reasons.
 
     When these executions disagree on a test, `EXTRA_REPEATS` more tell how often it passes.
     The first execution leaves bytecode caches in the workspace, so that copies of it start
@@ -64,7 +68,8 @@ def reproduce(
     for execution in executions[1:]:
         _require_complete(bug, execution, limits)
     writes = any(execution.wrote for execution in executions)
-    return Reproduction(make_baseline(bug, executions, writes), matrix)
+    baseline = make_baseline(bug, executions, writes, must_fail=must_fail)
+    return Reproduction(baseline, matrix)
 
 
 def _tighter(limits: RunLimits, first: Execution) -> RunLimits:
@@ -118,12 +123,14 @@ def _require_tests(execution: Execution) -> None:
     raise BadInputError(f"no tests were found{detail}")
 
 
-def make_baseline(bug: Bug, executions: Sequence[Execution], writes: bool) -> Baseline:
-    """Sort the tests by how they behaved in every execution.
+def make_baseline(
+    bug: Bug, executions: Sequence[Execution], writes: bool, *, must_fail: bool = True
+) -> Baseline:
+    """Sort the tests by how they behaved in every execution; for `must_fail` see `reproduce`.
 
     Raises:
         BadInputError: when a trigger test of the bug is not among them or passes.
-        NotReproducedError: when nothing fails reliably.
+        NotReproducedError: when nothing fails reliably, although a test must fail.
     """
     first = executions[0]
     flaky = flaky_tests(executions)
@@ -132,8 +139,11 @@ def make_baseline(bug: Bug, executions: Sequence[Execution], writes: bool) -> Ba
     unsteady = frozenset(flaky)
     stable = [result for result in first.results if result.test not in unsteady]
     failing = [result for result in stable if result.outcome.is_failure]
-    triggers, others = _split_triggers(bug, failing, passes, len(executions))
-    if not triggers:
+    if must_fail or bug.trigger_tests:
+        triggers, others = _split_triggers(bug, failing, passes, len(executions))
+    else:
+        triggers, others = [], failing
+    if must_fail and not triggers:
         raise NotReproducedError(_nothing_fails(flaky, passes, len(executions)))
     return Baseline(
         failing=tuple(triggers),

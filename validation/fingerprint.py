@@ -16,6 +16,7 @@ from typing import Any
 
 import apr.core
 from apr.core.bug import RunnerKind, TestCommand
+from validation.runners.java_harness import libraries
 from validation.sandbox.interpreter import python_readable_paths
 
 JUDGE = Path(__file__).resolve().parent
@@ -65,7 +66,7 @@ def _judge_digest() -> str:
     """Of this package and the core: a verdict of another version of them is none of this one."""
     sha = hashlib.sha256()
     for root in (JUDGE, VOCABULARY):
-        for path in sorted(root.rglob("*.py")):
+        for path in sorted((*root.rglob("*.py"), *root.rglob("*.java"))):
             sha.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
     return sha.hexdigest()
 
@@ -75,6 +76,10 @@ def _programs(command: TestCommand) -> Iterator[tuple[str, int, int]]:
     if command.kind is RunnerKind.COMMAND:
         program = shutil.which(command.argv[0]) if command.argv else None
         yield from _stamps([program] if program else [])
+        return
+    if command.kind is RunnerKind.JUNIT:
+        java = shutil.which("java")
+        yield from _stamps([*([java] if java else []), *map(str, libraries())])
         return
     readable = python_readable_paths(command.python)
     yield from _stamps(readable)

@@ -82,6 +82,13 @@ def trigger_report(baseline: Baseline, execution: Execution) -> ValidationReport
     )
 
 
+def untriggered_report(baseline: Baseline) -> ValidationReport:
+    """The report before any test has run, which stands where there is no trigger test."""
+    return ValidationReport(
+        verdict=Verdict.PLAUSIBLE, stage=Stage.TRIGGER, regressions_total=len(baseline.passing)
+    )
+
+
 def tampered(baseline: Baseline, stage: Stage, execution: Execution) -> ValidationReport:
     """The report on a patch that worked on its referee: nothing that its tests say counts."""
     return ValidationReport(

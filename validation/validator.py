@@ -27,7 +27,7 @@ from apr.core.report import (
     Verdict,
 )
 from validation.flakiness import Culprit, Trial, ask_alone, ask_in_company, confirmed
-from validation.judge import regression_report, tally, trigger_report
+from validation.judge import regression_report, tally, trigger_report, untriggered_report
 from validation.plan import Plan, ValidationSettings
 from validation.runners.base import Guard, TestRunner, TestSession
 from validation.runners.session import SilentServerError
@@ -405,8 +405,10 @@ class _Worker:
         plan = self._plan
         if not plan.is_staged:
             return plan.judge_complete(self._execute("all", patch.paths, plan.everything))
-        execution = self._execute("trigger", patch.paths, plan.trigger_order())
-        report = trigger_report(plan.baseline, execution)
+        report = untriggered_report(plan.baseline)
+        if plan.baseline.failing:
+            execution = self._execute("trigger", patch.paths, plan.trigger_order())
+            report = trigger_report(plan.baseline, execution)
         for stage, tests in plan.regression_stages(patch):
             if not report.is_plausible:
                 break
@@ -420,6 +422,13 @@ class _Worker:
         It does not where tests depend on each other's traces and so on their order.
         """
         plan = self._plan
+        return (not plan.baseline.failing or self._triggers_agree(watched)) and all(
+            tally(tests, self._execute("regression", watched, tests)).all_passed
+            for _, tests in plan.regression_stages(Patch())
+        )
+
+    def _triggers_agree(self, watched: tuple[str, ...]) -> bool:
+        plan = self._plan
         order = plan.trigger_order()
         triggers = tally(order, self._execute("trigger", watched, order, len(order)))
         before = {result.test: result for result in plan.baseline.failing}
@@ -431,12 +440,7 @@ class _Worker:
             )
             for result in triggers.failed
         )
-        if triggers.passed or not fail_alike:
-            return False
-        return all(
-            tally(tests, self._execute("regression", watched, tests)).all_passed
-            for _, tests in plan.regression_stages(Patch())
-        )
+        return fail_alike and not triggers.passed
 
     def _execute(
         self,
@@ -452,7 +456,7 @@ class _Worker:
         Raises:
             EnvironmentUnusableError: when the tests of the unpatched program are cut off too.
         """
-        key = (name, watched)
+        key = (name, watched) if self._runner.is_particular else ("all", ())
         thorough = self._plan.thorough(tests) if thorough is None else thorough
         died, silences = "", 0
         for attempt in range(MAX_ATTEMPTS):

@@ -23,6 +23,11 @@ class BugRecord:
     denominator). `first_plausible` counts candidates up to the first plausible one. `seconds` is
     the search alone, `wall_s` everything. `difference` tells an overfitting patch apart. What a
     language model used counts without the replies that were known already.
+
+    `localization` is how the suspects were found; `perfect` has read the reference patch.
+    `reproduction` says who wrote the trigger test where an issue had to be reproduced first.
+    `exact` tells whether the repair is the reference version but for layout and comments, None
+    where there is none; `divergence` how it behaves beside it, empty when that was not compared.
     """
 
     bug: str
@@ -44,6 +49,10 @@ class BugRecord:
     calls: int = 0
     tokens: int = 0
     cost_usd: float = 0.0
+    localization: str = ""
+    reproduction: str = ""
+    exact: bool | None = None
+    divergence: str = ""
 
     @property
     def key(self) -> str:
@@ -55,13 +64,15 @@ class BugRecord:
 class Protocol:
     """Under which conditions the bugs are run: the part of a record that must not vary.
 
-    `variant` names them where several are compared.
+    `variant` names them where several are compared. A repair is compared by behaviour with the
+    reference version for `divergence_s`; 0: not at all.
     """
 
     settings: RunSettings
     budget: Budget
     seed: int
     variant: str = ""
+    divergence_s: float = 0.0
 
     def document(self) -> dict[str, Any]:
         """The conditions as JSON."""
@@ -72,6 +83,7 @@ class Protocol:
             "budget": budget,
             "seed": self.seed,
             "variant": self.variant,
+            "divergence_s": self.divergence_s,
         }
 
 

@@ -30,7 +30,7 @@ SHORT = {
 SHARED = frozenset(
     (
         *("generator", "repair_model", "llm", "tree", "policy", "locations", "patches"),
-        *("sandbox", "image", "memory_mib", "jobs", "repeats", "test_timeout_s"),
+        *("sandbox", "image", "memory_mib", "jobs", "repeats", "must_fail", "test_timeout_s"),
         *("suite_timeout_s", "floor_s", "factor", "confirmations", "cache", "reuse_baseline"),
         *("allow_paths", "allow_reaches", "base_url", "api_key_env", "price", "stream"),
     )

@@ -28,6 +28,17 @@ OnlyOption = Annotated[
 BenchSecondsOption = Annotated[
     float, typer.Option("--seconds", metavar="S", min=0.1, help="Seconds of search for each bug.")
 ]
+DivergenceOption = Annotated[
+    float,
+    typer.Option(
+        "--divergence",
+        metavar="S",
+        min=0.0,
+        rich_help_panel=o.RESULT,
+        help="Compare every plausible patch with the reference version by behaviour, for so many"
+        " seconds. Default: 0, the code alone is compared.",
+    ),
+]
 DirectoryOption = Annotated[
     Path | None,
     typer.Option(
@@ -117,6 +128,7 @@ class BenchOptions:
     seed: BenchSeedOption = None
     seeds: SeedsOption = None
     policy: BenchPolicyOption = None
+    localization: o.LocalizationOption = None
     compare: CompareOption = None
     workers: WorkersOption = 1
     no_cache: BaselineOption = False
@@ -125,6 +137,7 @@ class BenchOptions:
     sandbox: o.SandboxOption = o.Sandbox.AUTO
     jobs: o.JobsOption = None
     only: OnlyOption = None
+    divergence: DivergenceOption = 0.0
     output: DirectoryOption = None
     redo: RedoOption = False
     form: BenchFormatOption = BenchFormat.TEXT
@@ -139,6 +152,17 @@ class BenchOptions:
     def is_comparison(self) -> bool:
         """Whether variants or seeds are compared, rather than bugs listed."""
         return self.compare is not None or self.seeds is not None
+
+    @property
+    def chosen_localization(self) -> str | None:
+        """How the suspects are found; None: as the benchmark usually has it.
+
+        Raises:
+            BadInputError: when it would need a place.
+        """
+        if self.localization is o.Localization.GIVEN:
+            raise BadInputError("--localization given names a place; benchmarks have many bugs")
+        return None if self.localization is None else self.localization.value
 
     def chosen_seeds(self) -> tuple[int, ...]:
         """The seeds asked for.

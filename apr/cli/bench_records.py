@@ -15,7 +15,10 @@ from apr.cli.comparing import markdown_row
 from apr.cli.output import emit, emit_json, emit_rich
 from apr.cli.text import count, duration, one_line
 
-COLUMNS = ("bug", "verdict", "label", "to first", "candidates", "search", "change")
+COLUMNS = (
+    *("bug", "verdict", "label", "to first", "candidates", "search"),
+    *("exact", "beside reference", "change"),
+)
 
 
 def describe_record(record: BugRecord) -> str:
@@ -48,6 +51,8 @@ def record_cells(record: BugRecord) -> tuple[str, ...]:
         f"{record.first_plausible:,}" if record.first_plausible is not None else "",
         f"{record.candidates:,}",
         f"{record.seconds:.1f} s",
+        {None: "", True: "yes", False: "no"}[record.exact],
+        record.divergence,
         one_line(record.origin or (record.message if record.verdict == "error" else "")),
     )
 
@@ -61,9 +66,18 @@ def describe_totals(records: Sequence[BugRecord]) -> str:
     others += f"; {count(totals.errors, 'error')}" if totals.errors else ""
     return (
         f"{totals.plausible} plausible of {totals.bugs}: {totals.correct} correct,"
-        f" {totals.overfitting} overfitting{others}; {totals.candidates:,} candidates in"
-        f" {duration(totals.seconds)} of search{median}"
+        f" {totals.overfitting} overfitting{others}{_beside(records)};"
+        f" {totals.candidates:,} candidates in {duration(totals.seconds)} of search{median}"
     )
+
+
+def _beside(records: Sequence[BugRecord]) -> str:
+    """How the patches compare with the reference version, as far as that was looked at."""
+    totals = total(records)
+    told = [] if all(record.exact is None for record in records) else [f"{totals.exact} exact"]
+    if any(record.divergence for record in records):
+        told.append(f"{totals.divergent} divergent")
+    return f"; {', '.join(told)}" if told else ""
 
 
 def render_records(records: Sequence[BugRecord]) -> Table:

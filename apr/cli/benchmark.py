@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from apr.bench.divergence import DIVERGENT
 from apr.bench.journal import ERROR
 from apr.bench.records import NONE, PLAUSIBLE, BugRecord, Protocol
 from apr.cli.progress import Listener
+from apr.cli.references import compare_with_reference, perfect_locations, reference_of
 from apr.core.bug import Bug
 from apr.core.errors import AprError, SandboxDiedError
 from apr.core.ports import Sandbox
@@ -25,7 +27,8 @@ from apr.datasets.differential import (
     compare_programs,
     label_correctness,
 )
-from apr.results.details import RunDetails, load_details
+from apr.results.details import RunDetails, final_patch, load_details
+from apr.settings import RunSettings
 from validation.runners.session import HARNESS_ROOT
 from validation.sandbox.interpreter import python_readable_paths
 from validation.sandbox.policy import SandboxPolicy
@@ -35,7 +38,6 @@ from validation.workspace import SourceTree
 
 if TYPE_CHECKING:
     from apr.service import Service
-    from apr.settings import RunSettings
 
 LABEL_SEED = 0  # of the inputs a repair is judged on: never the search's own seed
 
@@ -46,21 +48,61 @@ def run_bug(
     """Repair one bug and judge the result; trouble with the bug itself is recorded."""
     started = time.monotonic()
     try:
-        run = service.submit_run(bug, protocol.settings, protocol.budget, protocol.seed)
-        run = service.execute_run(run.id, listener)
-        details = load_details(service, run)
-        record = make_record(details)
-        if run.patches:
-            record = add_label(record, judge(details, dataset, protocol.settings))
+        record = _repair(service, dataset, dataset.prepare(bug), protocol, listener)
     except AprError as error:
         record = BugRecord(bug.name, ERROR, message=str(error))
     return replace(record, wall_s=round(time.monotonic() - started, 3))
 
 
+def _repair(
+    service: Service, dataset: Dataset, bug: Bug, protocol: Protocol, listener: Listener
+) -> BugRecord:
+    settings = located(dataset, bug, protocol.settings)
+    run = service.submit_run(bug, settings, protocol.budget, protocol.seed)
+    run = service.execute_run(run.id, listener)
+    details = load_details(service, run)
+    record = make_record(details)
+    if not run.patches:
+        return record
+    record = add_label(record, judge(details, dataset, settings))
+    return add_likeness(record, details, dataset, protocol.divergence_s)
+
+
+def located(dataset: Dataset, bug: Bug, settings: RunSettings) -> RunSettings:
+    """The settings, with the lines of the reference patch where localization is perfect.
+
+    Raises:
+        BadInputError: when there is no reference patch.
+    """
+    if settings.localization != "perfect":
+        return settings
+    return settings.model_copy(update={"locations": perfect_locations(dataset, bug)})
+
+
+def add_likeness(
+    record: BugRecord, details: RunDetails, dataset: Dataset, seconds: float
+) -> BugRecord:
+    """The record with how the final patch compares with the reference version, if there is one."""
+    bug = details.run.bug
+    reference = reference_of(dataset, bug, SourceTree(Path(bug.subject)))
+    chosen = final_patch(details)
+    node = None if chosen is None else details.node(chosen)
+    if reference is None or node is None:
+        return record
+    settings = RunSettings.model_validate(details.run.settings)
+    likeness = compare_with_reference(reference, node.patch, bug, settings, seconds, LABEL_SEED)
+    return replace(
+        record,
+        exact=likeness.exact,
+        divergence=likeness.divergence,
+        message=likeness.message or record.message,
+    )
+
+
 def make_record(details: RunDetails) -> BugRecord:
     """The record of a finished run, not yet labelled."""
     run, baseline = details.run, details.baseline
-    best = run.patches[0] if run.patches else None
+    best = final_patch(details)
     plausible = [n.id for n in details.tree.nodes if n.report and n.report.is_plausible]
     return BugRecord(
         bug=run.bug.name,
@@ -85,6 +127,7 @@ def make_record(details: RunDetails) -> BugRecord:
         calls=run.usage.calls,
         tokens=run.usage.tokens,
         cost_usd=run.usage.cost_usd,
+        localization=str(run.settings.get("localization", "")),
     )
 
 
@@ -105,7 +148,8 @@ def judge(details: RunDetails, dataset: Dataset, settings: RunSettings) -> Compa
     """Compare the best patch with the reference version; None where there is none."""
     bug = details.run.bug
     reference = dataset.reference_program(bug)
-    node = details.node(details.run.patches[0])
+    chosen = final_patch(details)
+    node = None if chosen is None else details.node(chosen)
     if reference is None or node is None:
         return None
     sources = SourceTree(Path(bug.subject))
@@ -154,12 +198,17 @@ def _converse(sandbox: Sandbox, command: Sequence[str], request: bytes, timeout_
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Three separate counts, never one success rate; `bugs` is the denominator of each."""
+    """Separate counts, never one success rate; `bugs` is the denominator of each.
+
+    `exact` and `divergent` count plausible patches beside the reference version.
+    """
 
     bugs: int
     plausible: int
     correct: int
     overfitting: int
+    exact: int
+    divergent: int
     errors: int
     candidates: int
     seconds: float
@@ -174,6 +223,8 @@ def total(records: Sequence[BugRecord]) -> Totals:
         plausible=sum(record.verdict == PLAUSIBLE for record in records),
         correct=sum(record.label == CorrectnessLabel.CORRECT for record in records),
         overfitting=sum(record.label == CorrectnessLabel.OVERFITTING for record in records),
+        exact=sum(record.exact is True for record in records),
+        divergent=sum(record.divergence == DIVERGENT for record in records),
         errors=sum(record.verdict == ERROR for record in records),
         candidates=sum(record.candidates for record in records),
         seconds=round(sum(record.seconds for record in records), 3),

@@ -16,7 +16,7 @@ from apr.cli.groups import grouped
 from apr.cli.images import make_ready
 from apr.cli.model_options import ModelOptions
 from apr.cli.output import PatchFormat, check_output, err_console
-from apr.cli.request import make_bug, make_settings, open_service
+from apr.cli.request import localization_settings, make_bug, make_settings, open_service
 from apr.cli.subject_options import JudgingOptions, PlaceOptions, SuiteOptions
 from apr.cli.text import one_line
 from apr.core.run import RepairRun
@@ -30,6 +30,7 @@ class FixOptions:
     """What is searched for, and how long."""
 
     location: o.LocationOption = None
+    localization: o.LocalizationOption = None
     issue: o.IssueOption = None
     formula: o.FormulaOption = "ochiai"
     policy: o.PolicyOption = o.Policy.MCTS
@@ -44,7 +45,7 @@ class FixOptions:
     def settings(self) -> dict[str, Any]:
         """The part of a run's settings that these options decide."""
         return {
-            "locations": tuple(self.location or ()),
+            **localization_settings(self.localization, self.location),
             "formula": self.formula,
             "policy": self.policy.value,
             "patches": self.patches,

@@ -17,7 +17,7 @@ from apr.cli.heatmap import render_heatmap, render_table
 from apr.cli.images import make_ready
 from apr.cli.output import Format, emit_json, emit_rich
 from apr.cli.progress import reporting
-from apr.cli.request import make_bug, make_settings, open_service
+from apr.cli.request import localization_settings, make_bug, make_settings, open_service
 from apr.cli.subject_options import PlaceOptions, SuiteOptions
 from apr.core.location import Location, SuspiciousLocation
 from apr.results.details import baseline_document, location_document
@@ -44,6 +44,8 @@ def localize(
     suite: SuiteOptions,
     place: PlaceOptions,
     location: o.LocationOption = None,
+    localization: o.LocalizationOption = None,
+    issue: o.IssueOption = None,
     formula: o.FormulaOption = "ochiai",
     top: TopOption = 15,
     level: LevelOption = Level.STATEMENT,
@@ -52,10 +54,10 @@ def localize(
 ) -> None:
     """Rank the places where the fault may be, and show them in the source."""
     image = place.choose_image()
-    bug = make_bug(suite.describe(image))
+    bug = make_bug(replace(suite.describe(image), issue=issue))
     settings = make_settings(
         formula=formula,
-        locations=tuple(location or ()),
+        **localization_settings(localization, location),
         **suite.settings(),
         **place.settings(image),
     )

@@ -31,6 +31,16 @@ class Policy(StrEnum):
     TRIAL_AND_ERROR = "trial-and-error"
 
 
+class Localization(StrEnum):
+    """What the suspects are ranked by."""
+
+    SPECTRUM = "spectrum"
+    ISSUE = "issue"
+    COMBINED = "combined"
+    GIVEN = "given"
+    PERFECT = "perfect"
+
+
 PathArgument = Annotated[
     Path,
     typer.Argument(
@@ -66,6 +76,16 @@ LocationOption = Annotated[
         rich_help_panel=SEARCH,
         help="Where the bug is: FILE:LINE, FILE:FIRST-LAST, FILE::FUNCTION or FILE; repeatable."
         " Default: measured.",
+    ),
+]
+LocalizationOption = Annotated[
+    Localization | None,
+    typer.Option(
+        "--localization",
+        rich_help_panel=SEARCH,
+        help="How the fault is looked for: by the coverage of failing and passing tests, in the"
+        " text of --issue, by both, or where --location says. perfect, the lines of the right"
+        " patch, is for benchmarks alone. Default: spectrum, or given with --location.",
     ),
 ]
 SourceOption = Annotated[
@@ -253,7 +273,7 @@ IssueOption = Annotated[
         "--issue",
         metavar="FILE",
         rich_help_panel=SEARCH,
-        help="Text that describes the bug, for generators that can read.",
+        help="Text that describes the bug, for --localization and for generators that can read.",
     ),
 ]
 SecondsOption = Annotated[

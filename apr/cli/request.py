@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,6 +157,22 @@ def make_settings(**values: Any) -> RunSettings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise BadInputError(f"{name}: {first['msg']}") from error
+
+
+def localization_settings(chosen: str | None, locations: Sequence[str] | None) -> dict[str, Any]:
+    """The part of a run's settings that says where the fault is looked for.
+
+    Raises:
+        BadInputError: when the two contradict each other, or the right patch would be needed.
+    """
+    if chosen == "perfect":
+        raise BadInputError("--localization perfect reads the right patch: only apr bench has one")
+    if locations and chosen not in (None, "given"):
+        raise BadInputError(f"--localization {chosen} contradicts --location: give one of them")
+    if chosen == "given" and not locations:
+        raise BadInputError("--localization given needs a place: name one with --location")
+    usual = "given" if locations else "spectrum"
+    return {"localization": chosen or usual, "locations": tuple(locations or ())}
 
 
 def processors() -> int:

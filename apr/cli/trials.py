@@ -72,7 +72,11 @@ class Plan:
 
 
 def make_protocols(
-    settings: RunSettings, budget: Budget, compared: str | None, seeds: Sequence[int]
+    settings: RunSettings,
+    budget: Budget,
+    compared: str | None,
+    seeds: Sequence[int],
+    divergence_s: float = 0.0,
 ) -> list[Protocol]:
     """One protocol for each variant (None: only what the settings say) and seed.
 
@@ -80,9 +84,9 @@ def make_protocols(
         BadInputError: when a variant makes no sense.
     """
     if compared is None:
-        return [Protocol(settings, budget, seed) for seed in seeds]
+        return [Protocol(settings, budget, seed, "", divergence_s) for seed in seeds]
     return [
-        Protocol(variant.settings(settings), budget, seed, variant.name)
+        Protocol(variant.settings(settings), budget, seed, variant.name, divergence_s)
         for variant in parse_variants(compared)
         for seed in seeds
     ]

@@ -15,7 +15,13 @@ class RunnerKind(StrEnum):
 
     PYTEST = "pytest"
     UNITTEST = "unittest"
+    JUNIT = "junit"  # JUnit classes of a Java program, compiled and run by us
     COMMAND = "command"  # any command: its exit code, or the JUnit XML files it leaves behind
+
+    @property
+    def is_python(self) -> bool:
+        """Whether the tests run in a Python interpreter."""
+        return self in (RunnerKind.PYTEST, RunnerKind.UNITTEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,8 @@ class TestCommand:
     """How to run the subject's tests.
 
     `argv` holds the runner's own arguments for pytest and unittest (no interpreter, no
-    `-m pytest`) and the whole command for `COMMAND`. `python` is the interpreter whose
+    `-m pytest`), the parts of the project for junit (see `JavaProject`) and the whole command for
+    `COMMAND`. `python` is the interpreter whose
     environment the tests need. `junit_globs` are paths relative to the subject; when empty, the
     exit code of a `COMMAND` is the single outcome.
     """

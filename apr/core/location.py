@@ -29,8 +29,8 @@ class Location:
 class SuspiciousLocation:
     """A location with its suspiciousness in [0, 1] and the evidence it comes from.
 
-    `formula` is the name of the spectrum formula, or `given` for perfect localization, or
-    `stack-trace`. `function` is the qualified name of the enclosing function, if any.
+    `formula` is the name of the spectrum formula, or `given`, `stack-trace`, `test-name` or
+    `issue`. `function` is the qualified name of the enclosing function, if any.
     """
 
     location: Location

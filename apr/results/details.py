@@ -51,6 +51,19 @@ def load_details(service: Service, run: RepairRun) -> RunDetails:
     )
 
 
+def final_patch(details: RunDetails) -> RankedPatch | None:
+    """The one patch of a run that stands for it; None where none is plausible.
+
+    Of patches that were compared by behaviour, it is the best-ranked of those that most others
+    behave like: clusters come largest first.
+    """
+    patches = details.run.patches
+    if details.behaviour is None or not details.behaviour.clusters:
+        return patches[0] if patches else None
+    rank = min(details.behaviour.clusters[0].patches)
+    return next((patch for patch in patches if patch.rank == rank), None)
+
+
 def changed_places(node: SearchNode) -> tuple[Location, ...]:
     """Where a node's patch changes the subject, in the subject's own line numbers."""
     return tuple(

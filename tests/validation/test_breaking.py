@@ -34,6 +34,7 @@ class Breaking:
     def __init__(self, runner: base.TestRunner) -> None:
         self._runner = runner
         self.can_select = runner.can_select
+        self.is_particular = runner.is_particular
         self.run = runner.run
         self.broken = 0
         self.opened = 0

@@ -102,6 +102,7 @@ class Ticking:
     def __init__(self, runner: base.TestRunner) -> None:
         self._runner = runner
         self.can_select = runner.can_select
+        self.is_particular = runner.is_particular
         self.open = runner.open
         self.ticks = 0
 

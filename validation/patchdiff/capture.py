@@ -171,4 +171,4 @@ def merge(captures: Sequence[Captured], wanted: int) -> list[Seen]:
 
 def can_trace(kind: RunnerKind) -> bool:
     """Whether suites of that kind run in a process into which a probe can look."""
-    return kind is not RunnerKind.COMMAND
+    return kind.is_python

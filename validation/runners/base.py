@@ -73,6 +73,9 @@ class TestRunner(Protocol):
     can_select: bool
     """Whether single tests can be run without the others."""
 
+    is_particular: bool
+    """Whether a session is for certain files and tests; else one serves them all."""
+
     def run(
         self,
         workspace: Path,

@@ -29,6 +29,7 @@ class CommandRunner:
     """Runs the whole command for every execution."""
 
     can_select = False
+    is_particular = True
 
     def __init__(self, command: TestCommand, sandbox: Sandbox) -> None:
         self.command = command

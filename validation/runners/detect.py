@@ -14,6 +14,7 @@ from apr.core.errors import BadInputError
 from apr.core.ports import Sandbox
 from validation.runners.base import TestRunner
 from validation.runners.command import CommandRunner
+from validation.runners.java import JavaRunner
 from validation.runners.python import PythonRunner
 
 PYTHON = re.compile(r"^python(\d(\.\d+)?)?$")
@@ -26,6 +27,8 @@ def make_runner(command: TestCommand, sandbox: Sandbox) -> TestRunner:
     """The runner for a test command."""
     if command.kind is RunnerKind.COMMAND:
         return CommandRunner(command, sandbox)
+    if command.kind is RunnerKind.JUNIT:
+        return JavaRunner(command, sandbox)
     return PythonRunner(command, sandbox)
 
 

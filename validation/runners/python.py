@@ -38,6 +38,7 @@ class PythonRunner:
     """Runs a pytest or unittest command."""
 
     can_select = True
+    is_particular = True
 
     def __init__(self, command: TestCommand, sandbox: Sandbox) -> None:
         self.command = command
@@ -65,7 +66,7 @@ class PythonRunner:
             "write_bytecode": write_bytecode,
         }
         execution, transcripts = self._run_parts(workspace, limits, config, on_result)
-        matrix = _MatrixBuilder()
+        matrix = MatrixBuilder()
         for transcript in transcripts:
             matrix.add(transcript)
             if write_bytecode:
@@ -248,7 +249,7 @@ def toolbox() -> Path:
     return Path(spec.origin).parent.parent
 
 
-class _MatrixBuilder:
+class MatrixBuilder:
     """Joins the coverage of several executions into one matrix."""
 
     def __init__(self) -> None:

@@ -2,6 +2,6 @@
 
 from apr.generation.retrieval.lines import LineIndex, Place, index_lines
 from apr.generation.retrieval.measures import Bm25, Measure, TfIdf
-from apr.generation.retrieval.words import words_of
+from apr.source.words import words_of
 
 __all__ = ["Bm25", "LineIndex", "Measure", "Place", "TfIdf", "index_lines", "words_of"]

@@ -9,7 +9,7 @@ from itertools import islice
 
 from apr.generation.retrieval.embedding import CLOSE, Embedder, cosines
 from apr.generation.retrieval.measures import Bm25, MakeMeasure
-from apr.generation.retrieval.words import words_of
+from apr.source.words import words_of
 
 MAX_LINE = 300  # characters; what is longer was not written by hand
 POOL = 200  # lines with the most words in common, of which an embedder finds the closest

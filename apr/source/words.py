@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from functools import lru_cache
 
 _KEYWORDS = frozenset(
     word
@@ -23,10 +25,20 @@ _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 def words_of(text: str) -> list[str]:
     """The identifiers of some code, and the parts of those that have several."""
-    found: list[str] = []
-    for word in _WORD.findall(text):
-        parts = [part.lower() for part in _PART.findall(word)]
-        found.append(word.lower())
-        if len(parts) > 1:
-            found.extend(parts)
-    return [word for word in found if len(word) > 1 and word not in _KEYWORDS]
+    return [word for name in _WORD.findall(text) for word in _words_in(name)]
+
+
+def count_words(text: str) -> Counter[str]:
+    """How often each of `words_of` occurs."""
+    counts: Counter[str] = Counter()
+    for name, count in Counter(_WORD.findall(text)).items():
+        for word in _words_in(name):
+            counts[word] += count
+    return counts
+
+
+@lru_cache(maxsize=1 << 16)
+def _words_in(name: str) -> tuple[str, ...]:
+    parts = [part.lower() for part in _PART.findall(name)]
+    found = [name.lower(), *(parts if len(parts) > 1 else ())]
+    return tuple(word for word in found if len(word) > 1 and word not in _KEYWORDS)

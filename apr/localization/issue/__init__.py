@@ -1,0 +1,1 @@
+"""Fault localization by what an issue says: no test has to fail for it."""
