@@ -18,6 +18,7 @@ from apr.cli.bench_bugsinpy import bugsinpy
 from apr.cli.bench_folder import folder
 from apr.cli.bench_options import BenchFormat, BenchFormatOption, BenchOptions
 from apr.cli.bench_patchdiff import patchdiff
+from apr.cli.bench_swebench import swebench
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
 from apr.cli.model_options import ModelOptions
@@ -43,6 +44,7 @@ app = typer.Typer(no_args_is_help=False, help="Repair the bugs of a public bench
 app.command("patchdiff")(patchdiff)
 app.command("bugsinpy")(bugsinpy)
 app.command("folder")(folder)
+app.command("swebench")(swebench)
 
 
 @app.command("quixbugs")
