@@ -13,8 +13,9 @@ from apr.core.patch import Patch
 from apr.results.details import RunDetails, load_details
 from apr.results.submission import Entry, render_metadata, render_predictions, render_readme
 from apr.results.trajectory import render_trajectory
-from apr.settings import AppSettings, ModelSettings
-from apr.storage.exchanges import Exchange, decode_exchange, exchange_key
+from apr.settings import AppSettings
+from apr.storage.catalog import RunCatalog
+from apr.storage.exchanges import Exchange
 from validation.workspace import SourceTree
 
 if TYPE_CHECKING:
@@ -68,20 +69,10 @@ def _trajectory(record: BugRecord, service: Service) -> str:
 
 def _exchanges(details: RunDetails) -> Callable[[Patch], Exchange | None]:
     """What the run's model was asked and answered."""
-    model = details.run.settings.get("llm")
-    if model is None:
-        return lambda patch: None
     from apr.bootstrap import open_engine
-    from apr.storage.replies import SqlReplyStore
 
-    replies, chosen = SqlReplyStore(open_engine(AppSettings())), ModelSettings(**model)
-
-    def find(patch: Patch) -> Exchange | None:
-        key = exchange_key(details.run.bug, details.run.seed, chosen, patch.digest)
-        document = replies.load_reply(key)
-        return None if document is None else decode_exchange(document)
-
-    return find
+    catalog = RunCatalog(open_engine(AppSettings()))
+    return lambda patch: catalog.exchange(details.run, patch.digest)
 
 
 def _write(path: Path, text: str) -> None:
