@@ -1,4 +1,4 @@
-"""`apr bench swebench` on a small repository: from the issue alone, with a model, by given tests."""
+"""`apr bench swebench` on a small repository: from the issue, with a model, by given tests."""
 
 from __future__ import annotations
 

@@ -37,28 +37,22 @@ GOLD = """\
 diff --git a/shelf/items.py b/shelf/items.py
 --- a/shelf/items.py
 +++ b/shelf/items.py
-@@ -6,5 +6,5 @@
- 
- 
+@@ -8,2 +8,2 @@
  def last(items):
 -    return items[len(items)]
 +    return items[len(items) - 1]
- 
 """
 TEST_PATCH = """\
-diff --git a/tests/test_items.py b/tests/test_items.py
---- a/tests/test_items.py
-+++ b/tests/test_items.py
-@@ -1,4 +1,8 @@
--from shelf.items import count, first
-+from shelf.items import count, first, last
+diff --git a/tests/test_last.py b/tests/test_last.py
+new file mode 100644
+--- /dev/null
++++ b/tests/test_last.py
+@@ -0,0 +1,5 @@
++from shelf.items import last
 +
 +
 +def test_the_last_one():
 +    assert last([3, 4]) == 4
- 
- 
- def test_first():
 """
 ISSUE = """\
 The last item of a shelf cannot be had
@@ -98,6 +92,6 @@ def make_reported(folder: Path) -> dict[str, Any]:
         "patch": GOLD,
         "test_patch": TEST_PATCH,
         "problem_statement": ISSUE,
-        "FAIL_TO_PASS": ["tests/test_items.py::test_the_last_one"],
-        "PASS_TO_PASS": ["tests/test_items.py::test_first"],
+        "FAIL_TO_PASS": ["tests/test_last.py::test_the_last_one"],
+        "PASS_TO_PASS": [],
     }

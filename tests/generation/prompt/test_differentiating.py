@@ -10,8 +10,8 @@ from apr.core.model import Answer, ModelReply, ModelRequest
 from apr.generation.prompt.differentiating import (
     AuthorSettings,
     ModelAuthor,
-    differentiating_prompt,
     cut_tests,
+    differentiating_prompt,
 )
 from apr.generation.prompt.evidence import estimate_tokens
 from validation.patchdiff.model import Target
