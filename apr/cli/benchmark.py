@@ -17,7 +17,12 @@ from apr.cli.progress import Listener
 from apr.cli.references import compare_with_reference, perfect_locations, reference_of
 from apr.cli.reproducing import plan_issue_run
 from apr.core.bug import Bug
-from apr.core.errors import AprError, NotReproducedError, SandboxDiedError
+from apr.core.errors import (
+    AprError,
+    NotReproducedError,
+    PatchDoesNotApplyError,
+    SandboxDiedError,
+)
 from apr.core.ports import Sandbox
 from apr.core.report import CorrectnessLabel
 from apr.datasets.dataset import Dataset
@@ -99,7 +104,10 @@ def add_likeness(
 ) -> BugRecord:
     """The record with how the final patch compares with the reference version, if there is one."""
     bug = details.run.bug
-    reference = reference_of(dataset, bug, SourceTree(Path(bug.subject)))
+    try:
+        reference = reference_of(dataset, bug, SourceTree(Path(bug.subject)))
+    except PatchDoesNotApplyError as error:  # the repair is none the worse for it
+        return replace(record, divergence=ERROR, message=f"the reference patch: {error}")
     chosen = final_patch(details)
     node = None if chosen is None else details.node(chosen)
     if reference is None or node is None:

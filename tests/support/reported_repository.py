@@ -37,10 +37,11 @@ GOLD = """\
 diff --git a/shelf/items.py b/shelf/items.py
 --- a/shelf/items.py
 +++ b/shelf/items.py
-@@ -8,2 +8,2 @@
+@@ -8,3 +8,3 @@
  def last(items):
 -    return items[len(items)]
 +    return items[len(items) - 1]
+\x20
 """
 TEST_PATCH = """\
 diff --git a/tests/test_last.py b/tests/test_last.py
