@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from apr.cli.bench_options import BenchOptions
+from apr.cli.bench_options import BenchOptions, RepositoriesOption
 from apr.cli.groups import grouped
 from apr.cli.model_options import ModelOptions
 from apr.cli.request import make_settings
@@ -25,14 +25,7 @@ class Protocol:
     dataset: Annotated[
         Path, typer.Option("--dataset", metavar="FILE", help="SWE-bench: JSON(L) or parquet.")
     ]
-    repositories: Annotated[
-        Path,
-        typer.Option(
-            "--repositories",
-            metavar="DIR",
-            help="Clones of the repositories, named OWNER__NAME, OWNER/NAME or NAME.",
-        ),
-    ]
+    repositories: RepositoriesOption
     given_tests: Annotated[
         bool,
         typer.Option(

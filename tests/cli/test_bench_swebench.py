@@ -93,6 +93,30 @@ def test_a_model_writes_the_test_and_most_of_its_patches_agree(
     assert not [h for h in HIDDEN for prompt in prompts if h in prompt]
 
 
+def test_without_a_test_a_models_patch_has_to_break_nothing(
+    files: tuple[Any, ...], tmp_path: Path
+) -> None:
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    rows[0]["problem_statement"] = "`last` is wrong, and nobody says how."
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    useless = WRITTEN.replace("last([1, 2]) == 2", "sorted([2, 1]) == [1]")
+    breaking = MENDED.format("0]\n\n\ndef first(items):\n    return items[1")
+    texts = iter([breaking, MENDED.format(-1)] * 20)
+
+    def reply(number: int, request: dict[str, Any]) -> Reply:
+        asked = request["messages"][-1]["content"]
+        return answer(request, useless if "Write one short pytest" in asked else next(texts))
+
+    with serving(reply) as server:
+        options = ("--model", "small", "--base-url", server.base_url, "--patches", "1")
+        done = Apr(tmp_path)(*files, *options, "--quiet")
+    assert done.returncode == 0, done.stderr
+    (bug,) = json.loads(done.stdout)["bugs"]
+    assert (bug["verdict"], bug["reproduction"]) == ("plausible", "none"), done.stdout
+    assert bug["baseline"]["failing"] == 0
+    assert "items[-1]" in bug["diff"]
+
+
 def test_given_tests_and_the_lines_of_the_reference_patch(
     files: tuple[Any, ...], tmp_path: Path
 ) -> None:
