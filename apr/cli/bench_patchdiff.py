@@ -15,7 +15,7 @@ from rich.text import Text
 
 from apr.cli import options as o
 from apr.cli.author_options import AuthorOptions
-from apr.cli.bench_options import OnlyOption
+from apr.cli.bench_options import OnlyOption, RepositoriesOption
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
 from apr.cli.output import Format, emit, emit_json, emit_rich, err_console
@@ -42,14 +42,7 @@ class Inputs:
     predictions: Annotated[
         Path, typer.Option("--predictions", metavar="FILE", help="Predictions of it: JSON(L).")
     ]
-    repositories: Annotated[
-        Path,
-        typer.Option(
-            "--repositories",
-            metavar="DIR",
-            help="Clones of the repositories, named OWNER__NAME, OWNER/NAME or NAME.",
-        ),
-    ]
+    repositories: RepositoriesOption
     only: OnlyOption = None
     python: Annotated[
         str | None,

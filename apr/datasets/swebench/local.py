@@ -96,7 +96,8 @@ def check_out(instance: Instance, places: Places) -> Path:
         clone = find_clone(instance.repository, places.repositories)
         with made_whole(target) as folder:
             write_commit(clone, instance.base_commit, folder)
-            git(["apply", "-"], folder, instance.test_patch)
+            if instance.test_patch.strip():
+                git(["apply", "-"], folder, instance.test_patch)
             for path, text in files.items():
                 (folder / path).write_text(text, "utf-8")
     return target
