@@ -25,6 +25,7 @@ from apr.core.errors import BadInputError, EnvironmentUnusableError
 if TYPE_CHECKING:
     from apr.datasets.swebench.instances import Instance, Prediction
     from apr.evaluation.archive import Archive
+    from apr.evaluation.judge import Grounds
     from apr.evaluation.report import Graded
 
 GOLD = "gold"
@@ -34,6 +35,7 @@ class Environment(StrEnum):
     """Where an instance's dependencies come from."""
 
     LOCAL = "local"
+    DOCKER = "docker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +91,17 @@ class Conditions:
         typer.Option(
             "--repositories",
             metavar="DIR",
-            help="Clones of the repositories, named OWNER__NAME, OWNER/NAME or NAME.",
+            help="Clones of the repositories, named OWNER__NAME, OWNER/NAME or NAME. Images have"
+            " their own.",
         ),
     ] = None
     environment: Annotated[
         Environment,
-        typer.Option("--environment", help="Where an instance's dependencies come from."),
+        typer.Option(
+            "--environment",
+            help="Where an instance's dependencies come from: environments that are built here, or"
+            " the images of the instances.",
+        ),
     ] = Environment.LOCAL
     python: Annotated[
         str | None,
@@ -275,23 +282,16 @@ def _evaluate(
     results: Results,
     archive: Archive,
 ) -> dict[str, Graded]:
-    from apr.datasets.swebench.local import Places, default_cache_dir
+    from apr.datasets.swebench.local import default_cache_dir
     from apr.evaluation.archive import Archive
-    from apr.evaluation.ground import Limits, LocalGrounds
     from apr.evaluation.judge import Judge
     from apr.evaluation.run import evaluate
 
-    if conditions.repositories is None or not conditions.repositories.is_dir():
-        raise BadInputError(f"--repositories {conditions.repositories or ''} is no folder")
-    cache = default_cache_dir()
-    places = Places(conditions.repositories.resolve(), cache, conditions.python)
-    limits = Limits(conditions.timeout, conditions.memory)
     judge = Judge(
-        LocalGrounds(places, conditions.sandbox.value, limits),
-        places.repositories,
+        open_grounds(conditions),
         conditions.timeout,
         archive,
-        None if conditions.no_cache else Archive(cache / "judgements"),
+        None if conditions.no_cache else Archive(default_cache_dir() / "judgements"),
         conditions.repeats,
     )
     progress = Progress(len(questions), quiet=results.quiet)
@@ -299,6 +299,30 @@ def _evaluate(
         return evaluate(questions, judge, results.workers, progress)
     except KeyboardInterrupt:
         raise BenchInterruptedError(progress.done, len(questions)) from None
+
+
+def open_grounds(conditions: Conditions) -> Grounds:
+    """What makes the places where tests run.
+
+    Raises:
+        BadInputError: when the clones that it needs are not where they are said to be.
+        SandboxUnavailableError: when its sandbox does not work here.
+    """
+    from apr.datasets.swebench.local import Places, default_cache_dir
+
+    clones, cache = conditions.repositories, default_cache_dir()
+    if clones is not None and not clones.is_dir():
+        raise BadInputError(f"--repositories {clones} is no folder")
+    if conditions.environment is Environment.DOCKER:
+        from apr.evaluation.images import ImageGrounds
+
+        return ImageGrounds(clones and clones.resolve(), cache, conditions.memory)
+    from apr.evaluation.ground import LocalGrounds
+
+    if clones is None:
+        raise BadInputError("--environment local needs --repositories, a folder with clones")
+    places = Places(clones.resolve(), cache, conditions.python)
+    return LocalGrounds(places, conditions.sandbox.value, conditions.memory)
 
 
 class Progress:

@@ -33,12 +33,13 @@ eval "$1"
 class Ground:
     """Where the tests of an instance run.
 
-    `folder` holds the files of the base commit and is only read. `prelude` are lines of shell
-    that make the environment's programs the first to be found; `environment` says what it is, and
-    is a part of every record.
+    `folder` holds the files of the base commit, `git_dir` its objects; both are only read.
+    `prelude` are lines of shell that make the environment's programs the first to be found, and
+    `environment` says what it is: a part of every record.
     """
 
     folder: Path
+    git_dir: Path
     sandbox: Sandbox
     prelude: tuple[str, ...]
     environment: Mapping[str, Any] = field(default_factory=dict)
@@ -106,9 +107,9 @@ def _lines(process: SandboxProcess, deadline: float) -> Iterator[bytes]:
 
 
 def _archive(files: Mapping[str, NewFile | None]) -> bytes:
-    """The files that are there after the patch; newer than any bytecode of their predecessors."""
+    """The files that are there after the patch."""
     buffer = io.BytesIO()
-    moment = time.time() + 2
+    moment = time.time()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path, file in files.items():
             if file is None:

@@ -6,13 +6,19 @@ import functools
 import platform
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from apr.datasets.swebench.instances import Instance
-from apr.datasets.swebench.local import Places, check_out, make_environment
+from apr.datasets.swebench.local import (
+    Places,
+    check_out,
+    find_clone,
+    find_git_dir,
+    make_environment,
+)
 from apr.evaluation.execution import PLACE, Ground
+from apr.evaluation.script import EvaluationScript
 from validation.sandbox.interpreter import python_readable_paths
 from validation.sandbox.policy import SandboxPolicy
 from validation.sandbox.select import SandboxName, make_sandbox, open_sandbox
@@ -20,42 +26,36 @@ from validation.sandbox.select import SandboxName, make_sandbox, open_sandbox
 WORKSPACE_MIB = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What an instance may use."""
-
-    timeout_s: float = 1800.0
-    memory_mib: int = 4096
-
-
 class LocalGrounds:
     """Environments built on this machine and shared between instances with the same needs."""
 
-    def __init__(self, places: Places, sandbox: SandboxName, limits: Limits) -> None:
+    def __init__(self, places: Places, sandbox: SandboxName, memory_mib: int) -> None:
         """Raises SandboxUnavailableError when the sandbox does not work here."""
         self._places = places
-        self._limits = limits
+        self._memory_mib = memory_mib
         opened = open_sandbox(sandbox, SandboxPolicy())
         self.sandbox = opened.name
         opened.close()
 
-    def prepare(self, instance: Instance) -> Ground:
+    def prepare(self, instance: Instance, script: EvaluationScript) -> Ground:
         """The ground of an instance, made if it is not there yet.
 
         Raises:
             BadInputError: when its repository is not among the clones, or lacks the commit.
             EnvironmentUnusableError: when it does not run on this Python, or cannot be built.
         """
+        git_dir = find_git_dir(find_clone(instance.repository, self._places.repositories))
         folder = check_out(instance, self._places, with_tests=False)
         python = self._places.python or str(make_environment(instance, self._places.cache))
         policy = SandboxPolicy(
-            memory_mib=self._limits.memory_mib,
+            memory_mib=self._memory_mib,
             workspace_mib=WORKSPACE_MIB,
             readable_paths=python_readable_paths(python),
             mount_at=PLACE,
         )
         return Ground(
             folder,
+            git_dir,
             make_sandbox(self.sandbox, policy),
             _prelude(python, folder),
             _describe(python),

@@ -8,12 +8,10 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Protocol
 
 from apr.core.errors import BadInputError, EnvironmentUnusableError, SandboxDiedError, is_passing
 from apr.datasets.swebench.instances import Instance, Prediction
-from apr.datasets.swebench.local import find_clone, find_git_dir
 from apr.evaluation.application import Application, apply_patch
 from apr.evaluation.archive import LOG, Archive, Judgement, name_of
 from apr.evaluation.execution import Ground, TestRun, render_log, run_tests
@@ -34,7 +32,7 @@ class Grounds(Protocol):
 
     sandbox: str
 
-    def prepare(self, instance: Instance) -> Ground: ...
+    def prepare(self, instance: Instance, script: EvaluationScript) -> Ground: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,6 @@ class Judge:
     """
 
     grounds: Grounds
-    repositories: Path
     timeout_s: float
     run: Archive
     known: Archive | None
@@ -65,9 +62,8 @@ class Judge:
 
     def _judge(self, instance: Instance, prediction: Prediction) -> Outcome:
         script = parse_script(instance.eval_script, instance.instance_id)
-        git_dir = find_git_dir(find_clone(instance.repository, self.repositories))
-        applied = apply_patch(git_dir, instance.base_commit, prediction.patch, script.steps)
-        ground = self.grounds.prepare(instance)
+        ground = self.grounds.prepare(instance, script)
+        applied = apply_patch(ground.git_dir, instance.base_commit, prediction.patch, script.steps)
         key = self._key(instance, script, applied, ground)
         name = name_of(prediction)
         found = self.run.load(*name)
