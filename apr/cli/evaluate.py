@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -185,26 +184,24 @@ def evaluate(inputs: Inputs, conditions: Conditions, results: Results) -> None:
     the swebench package grades what it printed. Broken infrastructure is no verdict: the same
     command asks again only what has none, also after a kill.
     """
-    from apr.evaluation.archive import LOGS, Archive, write_whole
+    from apr.evaluation.archive import LOGS, Archive, render, write_whole
     from apr.evaluation.report import make_report
-    from apr.evaluation.run import pair
+    from apr.evaluation.run import pair, regrade
 
     run = results.run_of(inputs.predictions)
     dataset, predictions = read_inputs(inputs)
     archive = Archive(results.output / LOGS / run)
     questions = pair(dataset, predictions)
-    if results.regrade:
-        from apr.evaluation.run import regrade
-
-        graded = regrade(questions, archive)
-    else:
-        _make_folder(archive.root)
-        write_whole(archive.root / "run.json", json.dumps(describe(inputs, conditions), indent=4))
-        graded = _evaluate(questions, conditions, results, archive)
-    document = make_report(list(dataset), _with_empty(graded, predictions))
     first = next(iter(predictions.values()))
     path = results.output / f"{first.tool.replace('/', '__')}.{run}.json"
-    write_whole(path, json.dumps(document, indent=4) + "\n")
+    with archive.held():
+        if results.regrade:
+            graded = regrade(questions, archive)
+        else:
+            write_whole(archive.root / "run.json", render(describe(inputs, conditions)))
+            graded = _evaluate(questions, conditions, results, archive)
+        document = make_report(list(dataset), _with_empty(graded, predictions))
+        write_whole(path, render(document) + "\n")
     show(document, graded, path, results.form)
     broken = [each for each in graded.values() if each.is_broken or each.outcome is None]
     if broken:
@@ -258,13 +255,6 @@ def describe(inputs: Inputs, conditions: Conditions) -> dict[str, Any]:
 
 def _digest(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInputError(f"--output cannot be used: {error}") from error
 
 
 def _with_empty(

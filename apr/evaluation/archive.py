@@ -7,6 +7,7 @@ outcome.json. A folder appears whole or not at all, so that a killed run goes on
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import shutil
 import tempfile
@@ -21,6 +22,7 @@ from apr.datasets.swebench.instances import Prediction
 from apr.evaluation.outcome import Outcome, parse_outcome
 
 LOGS = Path("logs", "run_evaluation")
+MAKING, LOCK = ".making-", ".lock"
 OUTCOME, LOG, REPORT, PATCH = "outcome.json", "test_output.txt", "report.json", "patch.diff"
 
 
@@ -37,6 +39,28 @@ class Archive:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else writes here meanwhile; what a killed process has left half made goes first.
+
+        Raises:
+            BadInputError: when somebody does, or the folder cannot be used.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = (self.root / LOCK).open("w")
+        except OSError as error:
+            raise BadInputError(f"{self.root} cannot be used: {error}") from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise BadInputError(f"another evaluation writes to {self.root}") from error
+            for path in self.root.rglob(f"{MAKING}*"):
+                shutil.rmtree(path, ignore_errors=True)
+                path.unlink(missing_ok=True)
+            yield
 
     def path(self, *names: str) -> Path:
         """Where a judgement of that name lies.
@@ -89,7 +113,7 @@ def render(document: Mapping[str, Any]) -> str:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file that appears with all of its text."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as new:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=MAKING, delete=False) as new:
         new.write(text.encode("utf-8", "surrogateescape"))
     Path(new.name).chmod(0o644)
     Path(new.name).replace(path)
@@ -104,7 +128,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        made = Path(tempfile.mkdtemp(prefix=MAKING, dir=target.parent))
         try:
             yield made
             made.chmod(0o755)
