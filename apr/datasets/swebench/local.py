@@ -110,17 +110,24 @@ def find_clone(repository: str, folder: Path) -> Path:
     raise BadInputError(f"{folder} has no clone of {repository}, such as {owner}__{name}")
 
 
-def check_out(instance: Instance, places: Places) -> Path:
-    """The folder with the instance's files; made once for each content."""
+def find_git_dir(clone: Path) -> Path:
+    """Where the objects of a clone are, bare or not."""
+    return (clone / ".git" if (clone / ".git").exists() else clone).resolve()
+
+
+def check_out(instance: Instance, places: Places, *, with_tests: bool = True) -> Path:
+    """The folder with the instance's files and its new tests, made once for each content."""
     is_known = places.python is None or instance.repository in RECIPES
     files = find_recipe(instance.repository, instance.version).files if is_known else {}
-    parts = (instance.base_commit, instance.test_patch, *files, *files.values())
+    test_patch = instance.test_patch if with_tests else ""
+    parts = (instance.base_commit, test_patch, *files, *files.values())
     target = places.cache / "checkouts" / _digest(parts) / instance.instance_id
     if not target.is_dir():
         clone = find_clone(instance.repository, places.repositories)
         with _made_whole(target) as folder:
             _write_commit(clone, instance.base_commit, folder)
-            _git(["apply", "-"], folder, instance.test_patch)
+            if test_patch:
+                _git(["apply", "-"], folder, test_patch)
             for path, text in files.items():
                 (folder / path).write_text(text, "utf-8")
     return target
@@ -130,8 +137,7 @@ def _write_commit(clone: Path, commit: str, folder: Path) -> None:
     """Write the commit's files, all of them: an archive would leave out what it is told to."""
     with tempfile.TemporaryDirectory() as scratch:
         environment = {"GIT_INDEX_FILE": str(Path(scratch, "index"))}
-        git_dir = clone / ".git" if (clone / ".git").exists() else clone
-        here = ["--git-dir", str(git_dir.resolve()), "--work-tree", str(folder)]
+        here = ["--git-dir", str(find_git_dir(clone)), "--work-tree", str(folder)]
         _git([*here, "read-tree", commit], folder, environment=environment)
         _git([*here, "checkout-index", "--all", "--force"], folder, environment=environment)
 
