@@ -67,7 +67,8 @@ class Application:
 def apply_patch(git_dir: Path, commit: str, patch: str, steps: Sequence[GitStep]) -> Application:
     """Apply the patch to a commit, then take the steps that put the test files into place.
 
-    A step that fails is told and otherwise passed over, as it is by the official script.
+    The empty patch always fits. A step that fails is told and otherwise passed over, as it is by
+    the official script.
 
     Raises:
         BadInputError: when the clone lacks the commit.
@@ -78,7 +79,7 @@ def apply_patch(git_dir: Path, commit: str, patch: str, steps: Sequence[GitStep]
         texts = [patch, *(step.text for step in steps)]
         named = [word for step in steps for word in step.arguments[1:]]
         scratch.fill(_mentioned(texts, named))
-        is_applied = _apply(scratch, patch)
+        is_applied = not patch or _apply(scratch, patch)
         if is_applied:
             for step in steps:
                 scratch.git(*step.arguments, text=step.text)

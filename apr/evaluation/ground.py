@@ -17,6 +17,7 @@ from apr.datasets.swebench.local import (
     find_git_dir,
     make_environment,
 )
+from apr.datasets.swebench.recipes import find_recipe
 from apr.evaluation.execution import PLACE, Ground
 from apr.evaluation.script import EvaluationScript
 from validation.sandbox.interpreter import python_readable_paths
@@ -46,7 +47,11 @@ class LocalGrounds:
         """
         git_dir = find_git_dir(find_clone(instance.repository, self._places.repositories))
         folder = check_out(instance, self._places, with_tests=False)
-        python = self._places.python or str(make_environment(instance, self._places.cache))
+        python = self._places.python
+        shell: tuple[str, ...] = ()
+        if python is None:
+            python = str(make_environment(instance, folder, self._places.cache))
+            shell = find_recipe(instance.repository, instance.version).shell
         policy = SandboxPolicy(
             memory_mib=self._memory_mib,
             workspace_mib=WORKSPACE_MIB,
@@ -57,7 +62,7 @@ class LocalGrounds:
             folder,
             git_dir,
             make_sandbox(self.sandbox, policy),
-            _prelude(python, folder),
+            (*_prelude(python, folder), *shell),
             _describe(python),
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from apr.core.bug import Bug, RunnerKind, TestCommand, TestId
 from apr.core.diff.parse import parse_diff
 from apr.core.errors import BadInputError, EnvironmentUnusableError
 from apr.datasets.swebench.instances import Instance
-from apr.datasets.swebench.recipes import RECIPES, find_recipe
+from apr.datasets.swebench.recipes import RECIPES, Recipe, find_recipe
 
 BUILD_S = 1800.0
 GIT_S = 300.0
@@ -60,7 +61,7 @@ def make_bug(instance: Instance, places: Places) -> Bug:
         test_command=TestCommand(
             RunnerKind.PYTEST,
             ("-p", "no:cacheprovider", *files),
-            places.python or str(make_environment(instance, places.cache)),
+            places.python or str(make_environment(instance, subject, places.cache)),
         ),
         trigger_tests=trigger_tests(instance, files),
         base_commit=instance.base_commit,
@@ -171,9 +172,26 @@ def _git(
         raise BadInputError(f"git failed on {folder.name}: {' '.join(said)}") from error
 
 
-def make_environment(instance: Instance, cache: Path) -> Path:
-    """The interpreter of an environment with the recipe's packages; built once."""
-    packages = find_recipe(instance.repository, instance.version).packages
+def required_packages(recipe: Recipe, checkout: Path) -> tuple[str, ...]:
+    """The recipe's packages, and those that a file of the checkout pins.
+
+    Raises:
+        EnvironmentUnusableError: when the file pins none of that name.
+    """
+    found = []
+    for path, name in recipe.pinned.items():
+        text = (checkout / path).read_text("utf-8") if (checkout / path).is_file() else ""
+        pin = re.search(rf"^{re.escape(name)}==[\w.]+", text, re.MULTILINE)
+        if pin is None:
+            raise EnvironmentUnusableError(f"{checkout.name}: {path} pins no release of {name}")
+        found.append(pin.group())
+    return (*recipe.packages, *found)
+
+
+def make_environment(instance: Instance, checkout: Path, cache: Path) -> Path:
+    """The interpreter of an environment with the packages that the checkout needs; built once."""
+    recipe = find_recipe(instance.repository, instance.version)
+    packages = required_packages(recipe, checkout)
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     folder = cache / "environments" / _digest((version, *sorted(packages)))
     python = folder / "bin" / "python"
