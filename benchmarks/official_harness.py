@@ -172,7 +172,7 @@ def _evaluate(side: str, given: argparse.Namespace, file: Path, round_name: str)
     run = f"{round_name}-{file.stem}"
     official = ["-m", "swebench.harness.run_evaluation", "--max_workers", str(given.workers)]
     ours = ["-m", "apr.cli.main", "evaluate", "--environment", "docker", "--no-cache", "--quiet"]
-    ours += ["--max_workers", str(min(given.workers, os.cpu_count() or 1))]
+    ours += ["--max_workers", str(given.workers)]
     common = ["--dataset_name", str(given.dataset.resolve()), "--predictions_path", str(file)]
     common += ["--run_id", run, "--report_dir", str(folder)]
     program = [given.official, *official] if side == OFFICIAL else [sys.executable, *ours]
