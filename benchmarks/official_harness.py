@@ -30,6 +30,8 @@ from typing import Any
 
 from apr.datasets.swebench.instances import Instance, load_instances
 from apr.datasets.swebench.local import (
+    Places,
+    check_out,
     default_cache_dir,
     find_clone,
     find_git_dir,
@@ -101,7 +103,9 @@ def build_images(given: argparse.Namespace) -> None:
     for instance in load_instances(given.dataset).values():
         if instance.image in known:
             continue
-        python = make_environment(instance, default_cache_dir())
+        places = Places(given.repositories.resolve(), default_cache_dir())
+        checkout = check_out(instance, places, with_tests=False)
+        python = make_environment(instance, checkout, places.cache)
         environment = f"official-{python.parent.parent.name}:latest"
         if environment not in known:
             _build_environment(client, given.base, python, environment)
