@@ -119,7 +119,8 @@ def patchdiff(
     built once; which versions do is known (see docs/adr/0012).
     """
     from apr.bench.divergence import ComparisonFile
-    from apr.datasets.swebench.local import Places, default_cache_dir
+    from apr.datasets.swebench.local import Places
+    from apr.settings import default_cache_dir
 
     questions = read_questions(inputs.dataset, inputs.predictions, inputs.only)
     if not inputs.repositories.is_dir():
@@ -143,7 +144,8 @@ def read_questions(dataset: Path, predictions: Path, only: Sequence[str] | None)
     """
     from apr.datasets.swebench.instances import load_instances, load_predictions
 
-    given = [p for p in load_predictions(predictions) if not only or p.instance_id in only]
+    named = [p for p in load_predictions(predictions) if not only or p.instance_id in only]
+    given = [each for each in named if each.patch.strip()]
     if not given:
         raise BadInputError(f"{predictions} has no patch for what was asked")
     instances = load_instances(dataset, {each.instance_id for each in given})

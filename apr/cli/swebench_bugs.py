@@ -78,10 +78,11 @@ class FromIssue:
 
     def __call__(self, bug: Bug) -> Bug:
         instance = self.instances[bug.name]
-        python = self.places.python or str(make_environment(instance, self.places.cache))
+        folder = check_out(instance, self.places)
+        python = self.places.python or make_environment(instance, folder, self.places.cache)
         found = Bug(
-            subject=str(check_out(instance, self.places)),
-            test_command=TestCommand(RunnerKind.PYTEST, OPTIONS, python),
+            subject=str(folder),
+            test_command=TestCommand(RunnerKind.PYTEST, OPTIONS, str(python)),
             base_commit=instance.base_commit,
             issue_text=instance.problem_statement,
             name=instance.instance_id,
