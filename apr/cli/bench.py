@@ -13,7 +13,11 @@ import typer
 from rich.text import Text
 
 from apr.cli import options as o
-from apr.cli.bench_options import BenchFormat, BenchFormatOption, BenchOptions
+from apr.cli.bench_bugsinpy import bugsinpy
+from apr.cli.bench_compare import compare
+from apr.cli.bench_curves import curves
+from apr.cli.bench_folder import folder
+from apr.cli.bench_options import BenchFormat, BenchOptions
 from apr.cli.bench_patchdiff import patchdiff
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from apr.bench.comparison import Comparison
+    from apr.bench.matrix import Matrix
     from apr.bench.records import BugRecord, Protocol
     from apr.cli.crew import Task
     from apr.cli.trials import Plan
@@ -38,6 +43,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=False, help="Repair the bugs of a public benchmark.")
 app.command("patchdiff")(patchdiff)
+app.command("bugsinpy")(bugsinpy)
+app.command("folder")(folder)
+app.command("compare")(compare)
+app.command("curves")(curves)
 
 
 @app.command("quixbugs")
@@ -183,40 +192,15 @@ def _emit(name: str, plan: Plan, request: BenchOptions) -> None:
         emit_records(name, [file.done[bug.name] for bug in plan.dataset.bugs], request.form)
 
 
-@app.command("compare")
-def compare_finished(
-    places: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATH...",
-            help="Folders given as --output, files in them, or LABEL=PATH to give them a name.",
-        ),
-    ],
-    first: Annotated[
-        str | None,
-        typer.Option("--first", metavar="VARIANT", help="Compare this variant with all others."),
-    ] = None,
-    form: BenchFormatOption = BenchFormat.TEXT,
+def emit_comparison(
+    comparison: Comparison, form: BenchFormat, matrix: Matrix | None = None
 ) -> None:
-    """Compare what earlier benchmarks have recorded, bug by bug; nothing is run."""
-    from apr.bench.comparison import compare
-    from apr.bench.finished import load_trials
-
-    trials, budget = load_trials(places)
-    names = [each.variant for each in trials]
-    if first is not None and first not in names:
-        raise BadInputError(f"--first {first} is none of the variants: {', '.join(names)}")
-    trials.sort(key=lambda each: each.variant != first)
-    emit_comparison(compare(trials, budget), form)
-
-
-def emit_comparison(comparison: Comparison, form: BenchFormat) -> None:
     """The tables of a comparison, on stdout."""
     from apr.cli.comparing import comparison_document, render_markdown, render_text
 
     if form is BenchFormat.JSON:
-        emit_json(comparison_document(comparison))
+        emit_json(comparison_document(comparison, matrix))
     elif form is BenchFormat.MARKDOWN:
-        emit(render_markdown(comparison))
+        emit(render_markdown(comparison, matrix))
     else:
-        emit_rich(*render_text(comparison))
+        emit_rich(*render_text(comparison, matrix))

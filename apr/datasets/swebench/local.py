@@ -7,25 +7,21 @@ the same needs share one; it lies in a cache folder and is never a part of a sub
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from apr.core.bug import Bug, RunnerKind, TestCommand, TestId
 from apr.core.diff.parse import parse_diff
 from apr.core.errors import BadInputError, EnvironmentUnusableError
+from apr.datasets.checkouts import digest, find_clone, git, made_whole, write_commit
 from apr.datasets.swebench.instances import Instance
 from apr.datasets.swebench.recipes import RECIPES, find_recipe
 
 BUILD_S = 1800.0
-GIT_S = 300.0
 
 
 def default_cache_dir() -> Path:
@@ -96,83 +92,30 @@ def _is_suite(path: str) -> bool:
     return name.endswith(".py") and (named or name == "tests.py")
 
 
-def find_clone(repository: str, folder: Path) -> Path:
-    """The clone of OWNER/NAME below a folder: OWNER__NAME, OWNER/NAME or NAME, bare or not.
-
-    Raises:
-        BadInputError: when there is none.
-    """
-    owner, _, name = repository.partition("/")
-    for each in (f"{owner}__{name}", f"{owner}/{name}", name):
-        for candidate in (folder / each, folder / f"{each}.git"):
-            if (candidate / ".git").exists() or (candidate / "objects").is_dir():
-                return candidate
-    raise BadInputError(f"{folder} has no clone of {repository}, such as {owner}__{name}")
-
-
 def check_out(instance: Instance, places: Places) -> Path:
     """The folder with the instance's files; made once for each content."""
     is_known = places.python is None or instance.repository in RECIPES
     files = find_recipe(instance.repository, instance.version).files if is_known else {}
     parts = (instance.base_commit, instance.test_patch, *files, *files.values())
-    target = places.cache / "checkouts" / _digest(parts) / instance.instance_id
+    target = places.cache / "checkouts" / digest(parts) / instance.instance_id
     if not target.is_dir():
         clone = find_clone(instance.repository, places.repositories)
-        with _made_whole(target) as folder:
-            _write_commit(clone, instance.base_commit, folder)
-            _git(["apply", "-"], folder, instance.test_patch)
+        with made_whole(target) as folder:
+            write_commit(clone, instance.base_commit, folder)
+            git(["apply", "-"], folder, instance.test_patch)
             for path, text in files.items():
                 (folder / path).write_text(text, "utf-8")
     return target
-
-
-def _write_commit(clone: Path, commit: str, folder: Path) -> None:
-    """Write the commit's files, all of them: an archive would leave out what it is told to."""
-    with tempfile.TemporaryDirectory() as scratch:
-        environment = {"GIT_INDEX_FILE": str(Path(scratch, "index"))}
-        git_dir = clone / ".git" if (clone / ".git").exists() else clone
-        here = ["--git-dir", str(git_dir.resolve()), "--work-tree", str(folder)]
-        _git([*here, "read-tree", commit], folder, environment=environment)
-        _git([*here, "checkout-index", "--all", "--force"], folder, environment=environment)
-
-
-def _git(
-    arguments: Sequence[str],
-    folder: Path,
-    text: str = "",
-    environment: dict[str, str] | None = None,
-) -> None:
-    try:
-        subprocess.run(
-            ["git", *arguments],
-            cwd=folder,
-            input=text.encode("utf-8", "surrogateescape"),
-            env={
-                **os.environ,
-                "GIT_CEILING_DIRECTORIES": str(folder.parent),
-                **(environment or {}),
-            },
-            capture_output=True,
-            check=True,
-            timeout=GIT_S,
-        )
-    except FileNotFoundError as error:
-        raise EnvironmentUnusableError("git is not installed") from error
-    except subprocess.TimeoutExpired as error:
-        raise EnvironmentUnusableError(f"git took more than {GIT_S:.0f} s") from error
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise BadInputError(f"git failed on {folder.name}: {' '.join(said)}") from error
 
 
 def make_environment(instance: Instance, cache: Path) -> Path:
     """The interpreter of an environment with the recipe's packages; built once."""
     packages = find_recipe(instance.repository, instance.version).packages
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = cache / "environments" / _digest((version, *sorted(packages)))
+    folder = cache / "environments" / digest((version, *sorted(packages)))
     python = folder / "bin" / "python"
     if not python.exists():
-        with _made_whole(folder) as made:
+        with made_whole(folder) as made:
             _build([sys.executable, "-m", "venv", str(made)])
             # Run as a module: scripts have the temporary path in their first line.
             install = [str(made / "bin" / "python"), "-m", "pip", "install", "--quiet"]
@@ -190,24 +133,3 @@ def _build(command: Sequence[str]) -> None:
         raise EnvironmentUnusableError(
             f"an environment cannot be built: {' '.join(said)}"
         ) from error
-
-
-@contextmanager
-def _made_whole(target: Path) -> Iterator[Path]:
-    """A new folder that gets its name only when it is finished; another's is as good."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
-    try:
-        yield made
-        made.chmod(0o755)
-        try:
-            made.rename(target)
-        except OSError:
-            if not target.is_dir():
-                raise
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-
-
-def _digest(parts: Sequence[str]) -> str:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]

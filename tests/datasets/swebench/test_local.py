@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from apr.core.errors import BadInputError
+from apr.datasets.checkouts import find_clone
 from apr.datasets.swebench.instances import Instance, load_instances
-from apr.datasets.swebench.local import Places, find_clone, make_bug, trigger_tests
+from apr.datasets.swebench.local import Places, make_bug, trigger_tests
 from support.tiny_repository import BUGGY, make_repository
 
 
