@@ -47,6 +47,7 @@ uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", access_log=False, h
 """
 PARTS = ("api", "pages", "listeners", "wrk")
 RUN, RUN_API = f"/runs/{LARGE}", f"/api/v1/runs/{LARGE}"
+BENCHMARK = f"/benchmarks/show?name={VARIANTS}"
 REQUESTS = {
     "list of 50 runs": "/api/v1/runs",
     "list, searched and sorted": "/api/v1/runs?q=project&order=candidates",
@@ -75,8 +76,9 @@ PAGES = {
     "hunks": f"{RUN}/hunks",
     "log": f"{RUN}/log",
     "benchmarks": "/benchmarks",
-    "a benchmark": f"/benchmarks/show?name={VARIANTS}",
-    "a benchmark, two others": f"/benchmarks/show?name={VARIANTS}&left=breadth-first&right=no-feedback",
+    "a benchmark": BENCHMARK,
+    "a benchmark, over time": f"{BENCHMARK}&over=time",
+    "a benchmark, two others": f"{BENCHMARK}&left=breadth-first&right=no-feedback",
     "machines": "/machines",
 }
 
@@ -120,7 +122,10 @@ def serving(folder: Path) -> Iterator[tuple[str, int]]:
         "APR_WEB_BENCHMARKS": str(folder / "benchmarks"),
     }
     with subprocess.Popen(
-        [*command, "--data", str(folder)], stderr=subprocess.PIPE, text=True, env=os.environ | settings
+        [*command, "--data", str(folder)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | settings,
     ) as server:
         assert server.stderr is not None
         try:

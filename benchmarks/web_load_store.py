@@ -91,7 +91,9 @@ def _node(index: int, lines: list[str], verdict: Verdict | None = None) -> Searc
     found = verdict or VERDICTS[index % len(VERDICTS)]
     outcome = TestOutcome.PASSED if verdict else TestOutcome.FAILED
     results = tuple(
-        TestResult(TestId(f"tests/test_m.py::test_{i}"), outcome, message="" if verdict else "x" * 200)
+        TestResult(
+            TestId(f"tests/test_m.py::test_{i}"), outcome, message="" if verdict else "x" * 200
+        )
         for i in range(TRIGGERS)
     )
     report = ValidationReport(

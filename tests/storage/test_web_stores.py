@@ -93,7 +93,9 @@ def test_nodes_are_told_without_their_reports(engine: Engine) -> None:
     assert catalog.patches("r", [0, 3, 9]) == {0: Patch(), 3: patches[2]}
     assert catalog.first_plausible("r") is None
     won = ValidationReport(Verdict.PLAUSIBLE, Stage.CONFIRM)
-    store.save_nodes("r", [SearchNode(4, 3, Patch((Hunk("m.py", 1, ("a\n",), ()),)), 3, report=won)])
+    store.save_nodes(
+        "r", [SearchNode(4, 3, Patch((Hunk("m.py", 1, ("a\n",), ()),)), 3, report=won)]
+    )
     assert catalog.first_plausible("r") == 4
     store.append_event("r", "phase", {"name": "a"})
     store.append_event("r", "phase", {"name": "b"})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from apr.bench.records import PLAUSIBLE, BugRecord, Protocol, RecordFile
 from apr.core.behaviour import Behaviour, Choice, Cluster
 from apr.core.bug import Bug, RunnerKind, TestCommand, TestId
 from apr.core.location import Location, SuspiciousLocation
@@ -17,6 +18,7 @@ from apr.core.run import Budget, RankedPatch, RepairRun, RunStatus, Usage
 from apr.core.tree import SearchNode
 from apr.helping import ORACLE
 from apr.service import BEHAVIOUR
+from apr.settings import RunSettings
 from apr.storage.behaviour import encode_behaviour
 from apr.storage.oracle import encode_oracle
 from apr.storage.store import SqlRunStore
@@ -191,3 +193,24 @@ def large_tree(count: int) -> list[SearchNode]:
             )
         )
     return nodes
+
+
+def write_records(
+    folder: Path, *, budget: int = 100, seeds: int = 2, **firsts: Sequence[int | None]
+) -> None:
+    """Records of variants, by the candidates that each bug took; None: it was not fixed."""
+    for variant, found in firsts.items():
+        for seed in range(seeds):
+            protocol = Protocol(RunSettings(), Budget(candidates=budget), seed, variant)
+            records = RecordFile(folder / f"few.{variant}.{seed}.jsonl", protocol)
+            for number, first in enumerate(found):
+                verdict, tried = ("none", budget) if first is None else (PLAUSIBLE, first)
+                records.add(
+                    BugRecord(
+                        f"bug-{number}",
+                        verdict,
+                        candidates=tried,
+                        first_plausible=first,
+                        seconds=tried / 10,
+                    )
+                )

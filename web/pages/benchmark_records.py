@@ -3,65 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from apr.bench.comparison import Comparison, Contrast, Trials, compare
 from apr.bench.finished import load_trials
+from apr.core.errors import BadInputError
 
 KEPT = 8
-"""Folders whose records stay in memory."""
+"""Sets of records that stay in memory."""
 Stamp = tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The records of a folder as they were when its files had this stamp."""
+    """The records of some folders as they were when their files had this stamp.
 
-    folder: Path
+    Every method raises BadInputError when they cannot be read, or have no bug in common.
+    """
+
+    folders: tuple[Path, ...]
     stamp: Stamp
 
     def trials(self) -> tuple[Sequence[Trials], int]:
-        """The variants, and their budget of candidates.
-
-        Raises:
-            BadInputError: when they cannot be read.
-        """
+        """The variants, those of the first folder first, and their budget of candidates."""
         return _trials(self)
 
     def comparison(self) -> Comparison:
-        """All variants compared.
-
-        Raises:
-            BadInputError: when they cannot be read, or have no bug in common.
-        """
+        """All variants compared."""
         return _comparison(self)
 
     def contrast(self, left: str, right: str) -> Contrast:
-        """Two variants, paired by bug.
-
-        Raises:
-            BadInputError: when they have no bug in common.
-        """
+        """Two variants, paired by bug."""
         return _contrast(self, left, right)
 
 
-def open_records(folder: Path) -> Records:
+def open_records(*folders: Path) -> Records:
     """The records as they are now."""
-    stats = ((path.name, path.stat()) for path in sorted(folder.glob("*.jsonl")))
-    return Records(folder, tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats))
+    files = (path for folder in folders for path in sorted(folder.glob("*.jsonl")))
+    stats = ((str(path), path.stat()) for path in files)
+    return Records(folders, tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats))
 
 
 @lru_cache(maxsize=KEPT)
 def _trials(records: Records) -> tuple[Sequence[Trials], int]:
-    return load_trials([str(records.folder)])
+    """Variants of several folders are called by both names."""
+    loaded = [load_trials([str(folder)]) for folder in records.folders]
+    if len({budget for _, budget in loaded}) > 1:
+        raise BadInputError("only results with one budget of candidates compare")
+    if len(loaded) == 1:
+        return loaded[0]
+    named = [
+        replace(each, variant=f"{each.variant} in {folder.name}")
+        for folder, (trials, _) in zip(records.folders, loaded, strict=True)
+        for each in trials
+    ]
+    return named, loaded[0][1]
 
 
 @lru_cache(maxsize=KEPT)
 def _comparison(records: Records) -> Comparison:
     """Intervals come from thousands of resamples, which take seconds."""
-    return compare(*records.trials())
+    trials, budget = records.trials()
+    return compare(trials, budget)
 
 
 @lru_cache(maxsize=8 * KEPT)
