@@ -141,7 +141,7 @@ def tabulate(url: str, targets: dict[str, str], times: int, server: int, kind: s
     lines = ["", f"| {kind} | first ms | p50 ms | p95 ms | processor ms | kB | kB with its files |"]
     lines.append("|---" * 7 + "|")
     for name, path in targets.items():
-        with httpx.Client(headers={"Accept": kind}, base_url=url) as client:
+        with httpx.Client(headers={"Accept": kind}, base_url=url, timeout=60) as client:
             lines.append(f"| {name} | {measure(client, path, times, server)} |")
     return "\n".join(lines)
 

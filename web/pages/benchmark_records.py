@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from apr.bench.comparison import Comparison, Contrast, Trials, compare
+from apr.bench.comparison import (
+    Comparison,
+    Contrast,
+    Trials,
+    common,
+    compare,
+    summarize,
+)
 from apr.bench.finished import load_trials
 from apr.core.errors import BadInputError
 
@@ -31,7 +38,7 @@ class Records:
         return _trials(self)
 
     def comparison(self) -> Comparison:
-        """All variants compared."""
+        """A summary of each variant."""
         return _comparison(self)
 
     def contrast(self, left: str, right: str) -> Contrast:
@@ -64,13 +71,15 @@ def _trials(records: Records) -> tuple[Sequence[Trials], int]:
 
 @lru_cache(maxsize=KEPT)
 def _comparison(records: Records) -> Comparison:
-    """Intervals come from thousands of resamples, which take seconds."""
+    """Without contrasts: their thousands of resamples are for the two that are looked at."""
     trials, budget = records.trials()
-    return compare(trials, budget)
+    bugs, seeds = common(trials)
+    summaries = tuple(summarize(each, bugs, seeds, budget) for each in trials)
+    return Comparison(bugs, seeds, budget, summaries, ())
 
 
 @lru_cache(maxsize=8 * KEPT)
 def _contrast(records: Records, left: str, right: str) -> Contrast:
     trials, budget = records.trials()
-    by_name = {each.variant: each for each in trials}
-    return compare([by_name[left], by_name[right]], budget).contrasts[0]
+    two = [each for name in (left, right) for each in trials if each.variant == name]
+    return compare(two, budget).contrasts[0]

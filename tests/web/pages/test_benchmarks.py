@@ -21,7 +21,7 @@ def test_curves_count_the_bugs_fixed_within_so_much(tmp_path: Path) -> None:
     greedy, mcts = view.chart.lines
     assert (mcts.fixed, mcts.last) == (("1", "1", "1", "2", "2", "2", "3"), "3")
     assert (greedy.fixed, greedy.last) == (("0", "0", "0", "2", "2", "2", "2"), "2")
-    assert mcts.path.startswith("M44 226H44V172.5H")
+    assert mcts.path.startswith("M44 226H44V173.0H")
     over_time = benchmark_view(tmp_path, ["a"], Wanted(Over.TIME)).chart
     assert over_time.lines[1].last == "3"
     no_money = benchmark_view(tmp_path, ["a"], Wanted(Over.MONEY)).chart
