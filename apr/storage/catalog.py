@@ -161,7 +161,7 @@ class RunCatalog:
         query = _SUMMARIES.where(NodeRow.run_id == run_id, NodeRow.node_id > after)
         query = query.order_by(NodeRow.node_id).limit(limit)
         with reading(self._engine) as connection:
-            return [NodeSummary(*row) for row in connection.execute(query)]
+            return [NodeSummary(*row) for row in connection.execute(query).all()]
 
     def lineage(self, run_id: str, node_id: int) -> Sequence[NodeSummary]:
         """The nodes from the root to this one, which is the last."""
@@ -178,7 +178,7 @@ class RunCatalog:
         query = _SUMMARIES.where(NodeRow.run_id == run_id, NodeRow.parent_id == node_id)
         query = query.order_by(NodeRow.reward.desc(), NodeRow.node_id)
         with reading(self._engine) as connection:
-            return [NodeSummary(*row) for row in connection.execute(query)]
+            return [NodeSummary(*row) for row in connection.execute(query).all()]
 
     def first_plausible(self, run_id: str) -> int | None:
         """The first node whose patch is plausible."""
@@ -202,7 +202,7 @@ class RunCatalog:
         query = _SUMMARIES.where(NodeRow.run_id == run_id, NodeRow.parent_id.is_not(None))
         query = query.order_by(NodeRow.reward.desc(), NodeRow.node_id).limit(limit).offset(offset)
         with reading(self._engine) as connection:
-            return [NodeSummary(*row) for row in connection.execute(query)]
+            return [NodeSummary(*row) for row in connection.execute(query).all()]
 
     def node(
         self, run_id: str, node_id: int
