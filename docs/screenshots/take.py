@@ -2,8 +2,8 @@
 
     python docs/screenshots/take.py URL TOKEN RUN BENCHMARK
 
-The server asks for TOKEN. RUN is the id of a run with several patches, BENCHMARK the name of a folder
-of records. It needs the packages of the extra `dev`, and Chromium.
+The server asks for TOKEN. RUN is the id of a run with several patches, BENCHMARK the name of a
+folder of records. It needs the packages of the extra `dev`, and Chromium.
 """
 
 from __future__ import annotations
