@@ -37,6 +37,21 @@ def load_trials(places: Sequence[str]) -> tuple[list[Trials], int]:
     if len(budgets) != 1:
         found = ", ".join(map(str, sorted(budgets))) or "none"
         raise BadInputError(f"only results with one budget of candidates compare, not {found}")
+    return _arrange(lines), budgets.pop()
+
+
+def load_apart(places: Sequence[str]) -> list[Trials]:
+    """Variants that need no bugs or budget in common, in the order in which they are met.
+
+    Places are those of `load_trials`.
+
+    Raises:
+        BadInputError: when a place holds no records, or two files hold the same.
+    """
+    return _arrange([line for place in places for line in _read_place(place)])
+
+
+def _arrange(lines: Sequence[_Line]) -> list[Trials]:
     several = len({line.benchmark for line in lines}) > 1
     table: dict[str, dict[int, dict[str, BugRecord]]] = {}
     origin: dict[tuple[str, int, str], Path] = {}
@@ -49,7 +64,7 @@ def load_trials(places: Sequence[str]) -> tuple[list[Trials], int]:
                 f" {line.seed}: tell them apart with LABEL=PATH"
             )
         table.setdefault(line.variant, {}).setdefault(line.seed, {})[bug] = line.record
-    return [Trials(variant, records) for variant, records in table.items()], budgets.pop()
+    return [Trials(variant, records) for variant, records in table.items()]
 
 
 def _read_place(place: str) -> Iterator[_Line]:

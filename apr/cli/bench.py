@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.text import Text
@@ -16,10 +16,20 @@ from rich.text import Text
 from apr.cli import options as o
 from apr.cli.bench_bugsinpy import bugsinpy
 from apr.cli.bench_check import app as check_app
+from apr.cli.bench_compare import compare
+from apr.cli.bench_curves import curves
 from apr.cli.bench_defects4j import check_defects4j, defects4j
 from apr.cli.bench_folder import folder
-from apr.cli.bench_options import BenchFormat, BenchFormatOption, BenchOptions
+from apr.cli.bench_options import BenchFormat, BenchOptions
 from apr.cli.bench_patchdiff import patchdiff
+from apr.cli.bench_programs import (
+    HumanEvalFixOption,
+    LanguageOption,
+    QuixBugsOption,
+    humanevalfix_loader,
+    quixbugs_loader,
+)
+from apr.cli.bench_swebench import swebench
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
 from apr.cli.model_options import ModelOptions
@@ -34,6 +44,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from apr.bench.comparison import Comparison
+    from apr.bench.matrix import Matrix
     from apr.bench.records import BugRecord, Protocol
     from apr.cli.crew import Task
     from apr.cli.trials import Plan
@@ -45,45 +56,37 @@ app = typer.Typer(no_args_is_help=False, help="Repair the bugs of a public bench
 app.command("patchdiff")(patchdiff)
 app.command("bugsinpy")(bugsinpy)
 app.command("folder")(folder)
+app.command("compare")(compare)
+app.command("curves")(curves)
 app.add_typer(check_app, name="check")
 app.command("defects4j")(defects4j)
 check_app.command("defects4j")(check_defects4j)
+app.command("swebench")(swebench)
 
 
 @app.command("quixbugs")
 @grouped
 def quixbugs(
-    root: Annotated[Path, typer.Option("--root", metavar="DIR", help="A checkout of QuixBugs.")],
+    root: QuixBugsOption,
     options: BenchOptions,
     language_model: ModelOptions,
+    language: LanguageOption = "python",
 ) -> None:
-    """Repair QuixBugs' 40 Python programs (Lin et al. 2017), from a checkout of it."""
-
-    def load(work: Path) -> Dataset:
-        from apr.datasets import quixbugs as dataset
-
-        return dataset.load(root, work, options.names)
-
+    """Repair QuixBugs' 40 programs (Lin et al. 2017), in Python or Java, from a checkout of it."""
+    load = quixbugs_loader(root, language, options.names)
     run_benchmark("quixbugs", load, options, language_model)
 
 
 @app.command("humanevalfix")
 @grouped
 def humanevalfix(
-    data: Annotated[Path, typer.Option("--data", metavar="FILE", help="A JSON-lines file of it.")],
+    data: HumanEvalFixOption,
     options: BenchOptions,
     language_model: ModelOptions,
-    language: Annotated[
-        str, typer.Option("--language", metavar="NAME", help="The programs' language.")
-    ] = "python",
+    language: LanguageOption = "python",
 ) -> None:
     """Repair HumanEvalFix's programs (Muennighoff et al. 2023), from its published file."""
-
-    def load(work: Path) -> Dataset:
-        from apr.datasets import humanevalfix as dataset
-
-        return dataset.load(data, work, options.names, language)
-
+    load = humanevalfix_loader(data, language, options.names)
     run_benchmark("humanevalfix", load, options, language_model)
 
 
@@ -200,40 +203,15 @@ def _emit(name: str, plan: Plan, request: BenchOptions) -> None:
         emit_records(name, [file.done[bug.name] for bug in plan.dataset.bugs], request.form)
 
 
-@app.command("compare")
-def compare_finished(
-    places: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATH...",
-            help="Folders given as --output, files in them, or LABEL=PATH to give them a name.",
-        ),
-    ],
-    first: Annotated[
-        str | None,
-        typer.Option("--first", metavar="VARIANT", help="Compare this variant with all others."),
-    ] = None,
-    form: BenchFormatOption = BenchFormat.TEXT,
+def emit_comparison(
+    comparison: Comparison, form: BenchFormat, matrix: Matrix | None = None
 ) -> None:
-    """Compare what earlier benchmarks have recorded, bug by bug; nothing is run."""
-    from apr.bench.comparison import compare
-    from apr.bench.finished import load_trials
-
-    trials, budget = load_trials(places)
-    names = [each.variant for each in trials]
-    if first is not None and first not in names:
-        raise BadInputError(f"--first {first} is none of the variants: {', '.join(names)}")
-    trials.sort(key=lambda each: each.variant != first)
-    emit_comparison(compare(trials, budget), form)
-
-
-def emit_comparison(comparison: Comparison, form: BenchFormat) -> None:
     """The tables of a comparison, on stdout."""
     from apr.cli.comparing import comparison_document, render_markdown, render_text
 
     if form is BenchFormat.JSON:
-        emit_json(comparison_document(comparison))
+        emit_json(comparison_document(comparison, matrix))
     elif form is BenchFormat.MARKDOWN:
-        emit(render_markdown(comparison))
+        emit(render_markdown(comparison, matrix))
     else:
-        emit_rich(*render_text(comparison))
+        emit_rich(*render_text(comparison, matrix))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -45,22 +46,27 @@ class Places:
         ),
     ] = None
 
+    def loader(self, names: Sequence[str] | None) -> Callable[[Path], Dataset]:
+        """What loads the bugs, or those named, once the folder for their subjects is known."""
+
+        def load(work: Path) -> Dataset:
+            from apr.datasets import bugsinpy as dataset
+
+            return dataset.load(
+                self.framework,
+                self.repositories,
+                work,
+                names,
+                self.projects.split(",") if self.projects else None,
+                str((self.python or Path(sys.executable)).absolute()),
+            )
+
+        return load
+
 
 @grouped
 def bugsinpy(places: Places, options: BenchOptions, language_model: ModelOptions) -> None:
     """Repair bugs of BugsInPy (Widyasari et al. 2020): real ones, of Python projects."""
     from apr.cli.bench import run_benchmark
 
-    def load(work: Path) -> Dataset:
-        from apr.datasets import bugsinpy as dataset
-
-        return dataset.load(
-            places.framework,
-            places.repositories,
-            work,
-            options.names,
-            places.projects.split(",") if places.projects else None,
-            str((places.python or Path(sys.executable)).absolute()),
-        )
-
-    run_benchmark("bugsinpy", load, options, language_model)
+    run_benchmark("bugsinpy", places.loader(options.names), options, language_model)

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apr.cli import options as o
+from apr.cli.bench_bugsinpy import Places
 from apr.cli.bench_options import (
     BenchFormat,
     BenchFormatOption,
@@ -21,7 +22,15 @@ from apr.cli.bench_options import (
     OnlyOption,
     RedoOption,
 )
+from apr.cli.bench_programs import (
+    HumanEvalFixOption,
+    LanguageOption,
+    QuixBugsOption,
+    humanevalfix_loader,
+    quixbugs_loader,
+)
 from apr.cli.comparing import markdown_row
+from apr.cli.evaluate_options import Conditions
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
 from apr.cli.output import emit, emit_json, emit_rich, err_console
@@ -46,14 +55,10 @@ WorkersOption = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class CheckOptions:
-    """What all benchmarks are asked alike."""
+class RecordOptions:
+    """Which bugs are checked, how many at once, and where the records go."""
 
     only: OnlyOption = None
-    repeats: o.RepeatsOption = 3
-    test_timeout: o.TestTimeoutOption = 60.0
-    memory: o.MemoryOption = 2048
-    sandbox: o.SandboxOption = o.Sandbox.AUTO
     workers: WorkersOption = 1
     output: DirectoryOption = None
     redo: RedoOption = False
@@ -64,6 +69,25 @@ class CheckOptions:
     def names(self) -> tuple[str, ...] | None:
         """The bugs asked for; None: all."""
         return tuple(self.only) if self.only else None
+
+    def open_file(
+        self, benchmark: str, protocol: Mapping[str, Any], names: Collection[str]
+    ) -> CheckFile:
+        """The records of the benchmark's checks, those to be redone dropped."""
+        from apr.bench.check import CheckFile
+
+        path = None if self.output is None else self.output / f"{benchmark}.checks.jsonl"
+        return CheckFile(path, protocol, names if self.redo else ())
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOptions(RecordOptions):
+    """What all benchmarks are asked alike whose bugs are repaired, too."""
+
+    repeats: o.RepeatsOption = 3
+    test_timeout: o.TestTimeoutOption = 60.0
+    memory: o.MemoryOption = 2048
+    sandbox: o.SandboxOption = o.Sandbox.AUTO
 
     def settings(self) -> RunSettings:
         """How the tests are run: nothing that was measured before is believed."""
@@ -76,46 +100,30 @@ class CheckOptions:
             reuse_baseline=False,
         )
 
-    def open_file(
-        self, benchmark: str, protocol: Mapping[str, Any], names: Collection[str]
-    ) -> CheckFile:
-        """The records of the benchmark's checks, those to be redone dropped."""
-        from apr.bench.check import CheckFile
-
-        path = None if self.output is None else self.output / f"{benchmark}.checks.jsonl"
-        return CheckFile(path, protocol, names if self.redo else ())
-
 
 @app.command("quixbugs")
 @grouped
 def quixbugs(
-    root: Annotated[Path, typer.Option("--root", metavar="DIR", help="A checkout of QuixBugs.")],
-    options: CheckOptions,
+    root: QuixBugsOption, options: CheckOptions, language: LanguageOption = "python"
 ) -> None:
     """Check QuixBugs' programs."""
-
-    def load(work: Path) -> Dataset:
-        from apr.datasets import quixbugs as dataset
-
-        return dataset.load(root, work, options.names)
-
-    run_check(load, options)
+    run_check(quixbugs_loader(root, language, options.names), options)
 
 
 @app.command("humanevalfix")
 @grouped
 def humanevalfix(
-    data: Annotated[Path, typer.Option("--data", metavar="FILE", help="A JSON-lines file of it.")],
-    options: CheckOptions,
+    data: HumanEvalFixOption, options: CheckOptions, language: LanguageOption = "python"
 ) -> None:
     """Check HumanEvalFix's programs."""
+    run_check(humanevalfix_loader(data, language, options.names), options)
 
-    def load(work: Path) -> Dataset:
-        from apr.datasets import humanevalfix as dataset
 
-        return dataset.load(data, work, options.names)
-
-    run_check(load, options)
+@app.command("bugsinpy")
+@grouped
+def bugsinpy(places: Places, options: CheckOptions) -> None:
+    """Check bugs of BugsInPy."""
+    run_check(places.loader(options.names), options)
 
 
 @app.command("folder")
@@ -136,6 +144,33 @@ def folder(
     run_check(load, options)
 
 
+@app.command("swebench")
+@grouped
+def swebench(
+    dataset: Annotated[
+        str,
+        typer.Option(
+            "--dataset",
+            metavar="FILE|NAME",
+            help="JSON(L), parquet, or a published dataset such as lite or verified.",
+        ),
+    ],
+    conditions: Conditions,
+    options: RecordOptions,
+    split: Annotated[
+        str, typer.Option("--split", metavar="NAME", help="Of a published dataset.")
+    ] = "test",
+) -> None:
+    """Check instances of SWE-bench as its official harness would judge the developers' patches.
+
+    Test by test: FAIL_TO_PASS has to fail without a patch and to pass with it, and PASS_TO_PASS to
+    pass with it.
+    """
+    from apr.cli.swebench_checks import check_instances
+
+    check_instances(dataset, split, conditions, options)
+
+
 def run_check(load: Callable[[Path], Dataset], options: CheckOptions) -> None:
     """Check what has no record yet, and print the records of all."""
     from apr.cli.checks import check_bug
@@ -152,7 +187,7 @@ def run_check(load: Callable[[Path], Dataset], options: CheckOptions) -> None:
 
 
 @contextmanager
-def working_folder(options: CheckOptions) -> Iterator[Path]:
+def working_folder(options: RecordOptions) -> Iterator[Path]:
     """Where subjects are made: beside the records, or where nothing stays."""
     if options.output is None:
         with temporary_folder("check") as work:
@@ -167,7 +202,7 @@ def check_missing(
     names: Sequence[str],
     check: Callable[[str], BugCheck],
     file: CheckFile,
-    options: CheckOptions,
+    options: RecordOptions,
 ) -> None:
     """Check the bugs without a verdict, several at once, and keep each record as it comes.
 

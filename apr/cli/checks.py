@@ -38,6 +38,7 @@ def check_bug(dataset: Dataset, bug: Bug, settings: RunSettings) -> BugCheck:
 
 
 def _check(dataset: Dataset, bug: Bug, settings: RunSettings) -> BugCheck:
+    bug = dataset.prepare(bug)
     changes = reference_changes(dataset, bug)
     with prepare_subject(bug, settings) as subject:
         oracle = measure_oracle(bug, subject, settings, _silent)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apr.bench.comparison import Comparison, Contrast, Difference, Summary
+from apr.bench.matrix import Cell, Column, Matrix
 from apr.bench.statistics import Estimate
 from apr.cli.text import count, duration, one_line
 
@@ -115,6 +116,28 @@ def _spent_row(summary: Summary) -> tuple[str, ...]:
     )
 
 
+def matrix_sheet(matrix: Matrix) -> Sheet:
+    """Every bug by run; `*` stands before bugs that some runs mend and others do not."""
+    header = ("bug", *(run_name(column, matrix) for column in matrix.columns))
+    rows = tuple(
+        (f"{'* ' if row.differs else ''}{one_line(row.bug)}", *map(cell_text, row.cells))
+        for row in matrix.rows
+    )
+    return Sheet("Bugs by runs, with the candidates to the first plausible patch", header, rows)
+
+
+def run_name(column: Column, matrix: Matrix) -> str:
+    """A run as the matrix calls it: its seed is told where there are several."""
+    name = one_line(column.variant)
+    several = len({each.seed for each in matrix.columns}) > 1
+    return f"{name}, seed {column.seed}" if several else name
+
+
+def cell_text(cell: Cell) -> str:
+    """A cell of the matrix in words."""
+    return cell.outcome if cell.first is None else f"{cell.outcome}, {cell.first:,}"
+
+
 def number(value: float, digits: int = 1, *, signed: bool = False) -> str:
     """A number without needless zeros: `1,234`, `0.25`, `+3.5`."""
     if math.isnan(value):
@@ -140,10 +163,10 @@ def probability(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def render_markdown(comparison: Comparison) -> str:
-    """The comparison as Markdown tables."""
+def render_markdown(comparison: Comparison, matrix: Matrix | None = None) -> str:
+    """The comparison as Markdown tables, the matrix as the last one if there is one."""
     parts = [describe(comparison) + "."]
-    for sheet in sheets(comparison):
+    for sheet in _with_matrix(comparison, matrix):
         rows = [sheet.header, ("---",) * len(sheet.header), *sheet.rows]
         parts.append(f"**{sheet.title}**")
         parts.append("\n".join(markdown_row(row) for row in rows))
@@ -155,10 +178,14 @@ def markdown_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def render_text(comparison: Comparison) -> list[RenderableType]:
-    """The comparison as tables for a terminal."""
+def _with_matrix(comparison: Comparison, matrix: Matrix | None) -> list[Sheet]:
+    return [*sheets(comparison), *([] if matrix is None else [matrix_sheet(matrix)])]
+
+
+def render_text(comparison: Comparison, matrix: Matrix | None = None) -> list[RenderableType]:
+    """The comparison as tables for a terminal, the matrix as the last one if there is one."""
     parts: list[RenderableType] = [Text(describe(comparison), style="bold")]
-    for sheet in sheets(comparison):
+    for sheet in _with_matrix(comparison, matrix):
         table = Table(box=None, pad_edge=False)
         for title in sheet.header:
             table.add_column(title, overflow="fold")
@@ -168,10 +195,10 @@ def render_text(comparison: Comparison) -> list[RenderableType]:
     return [*parts, Text(), Text(NOTE, style="dim")]
 
 
-def comparison_document(comparison: Comparison) -> dict[str, Any]:
+def comparison_document(comparison: Comparison, matrix: Matrix | None = None) -> dict[str, Any]:
     """The comparison as JSON; what is infinite or undefined becomes null."""
     found: dict[str, Any] = _finite(asdict(comparison))
-    return found
+    return found if matrix is None else found | {"matrix": asdict(matrix)}
 
 
 def _finite(value: Any) -> Any:

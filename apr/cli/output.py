@@ -96,7 +96,7 @@ def render_json(document: Mapping[str, Any]) -> str:
     return json.dumps(versioned, indent=2, ensure_ascii=True, default=str) + "\n"
 
 
-def check_output(path: Path | None) -> None:
+def check_output(path: Path | None, option: str = "--output") -> None:
     """Refuse, before any work is done, a file that could not be written in the end.
 
     Raises:
@@ -105,8 +105,8 @@ def check_output(path: Path | None) -> None:
     if path is None:
         return
     if path.is_dir():
-        raise BadInputError(f"--output {path} is a folder: name a file")
+        raise BadInputError(f"{option} {path} is a folder: name a file")
     if not path.parent.is_dir():
-        raise BadInputError(f"--output {path} lies in a folder that does not exist")
+        raise BadInputError(f"{option} {path} lies in a folder that does not exist")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise BadInputError(f"--output {path} cannot be written: permission denied")
+        raise BadInputError(f"{option} {path} cannot be written: permission denied")

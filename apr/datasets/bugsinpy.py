@@ -11,7 +11,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class _Entry:
     fixed: str
     test_files: tuple[str, ...]
     python_path: str
-    command: _Command
+    script: str
 
 
 def load(
@@ -61,7 +61,9 @@ def load(
     `find_clone`), and the interpreter `python` has what their tests need.
 
     Raises:
-        BadInputError: when something named is not there, or is not as BugsInPy writes it.
+        BadInputError: when something named is not there, or is not as BugsInPy writes it. A bug
+            whose project has no clone, or whose tests are run by something else, says so when it
+            is prepared.
     """
     folders = dict(_find_bugs(framework, projects))
     unknown = sorted(set(names or ()) - set(folders))
@@ -72,8 +74,12 @@ def load(
         for name, folder in folders.items()
         if names is None or name in names
     ]
-    bugs = tuple(_make_bug(each, repositories, work / each.name, python) for each in entries)
-    return Dataset("bugsinpy", bugs, reference_patch=partial(_read_patch, folders))
+    return Dataset(
+        "bugsinpy",
+        tuple(_list_bug(each, work / each.name, python) for each in entries),
+        prepare=partial(_prepare, {each.name: each for each in entries}, repositories),
+        reference_patch=partial(_read_patch, folders),
+    )
 
 
 def _find_bugs(framework: Path, projects: Sequence[str] | None) -> Iterator[tuple[str, Path]]:
@@ -102,7 +108,7 @@ def _read_entry(name: str, folder: Path) -> _Entry:
         fixed=_field(fields, "fixed_commit_id", name),
         test_files=tuple(filter(None, _field(fields, "test_file", name).split(";"))),
         python_path=fields.get("pythonpath", ""),
-        command=parse_script(_read(folder / SCRIPT), name),
+        script=_read(folder / SCRIPT),
     )
 
 
@@ -162,26 +168,34 @@ def _node_id(test: str) -> str:
     return "::".join((module.replace(".", "/") + ".py", *names))
 
 
-def _make_bug(entry: _Entry, repositories: Path, subject: Path, python: str) -> Bug:
-    if not subject.is_dir():
-        clone = find_clone(entry.repository, repositories)
-        with made_whole(subject) as folder:
-            write_commit(clone, entry.buggy, folder)
-            for path in entry.test_files:
-                target = folder / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(read_committed(clone, entry.fixed, path))
-    command = entry.command
+def _list_bug(entry: _Entry, subject: Path, python: str) -> Bug:
+    """The bug before its files are there, and before anybody knows how its tests are run."""
     environment = (("PYTHONPATH", entry.python_path),) if entry.python_path else ()
-    return Bug(
-        subject=str(subject.resolve()),
-        test_command=TestCommand(
-            command.runner, _arguments(command, subject), python, environment=environment
-        ),
+    command = TestCommand(RunnerKind.PYTEST, (), python, environment=environment)
+    return Bug(str(subject.absolute()), command, base_commit=entry.buggy, name=entry.name)
+
+
+def _prepare(entries: Mapping[str, _Entry], repositories: Path, bug: Bug) -> Bug:
+    """The bug with its files, and the names of its tests."""
+    entry, subject = entries[bug.name], Path(bug.subject)
+    command = parse_script(entry.script, bug.name)
+    if not subject.is_dir():
+        _check_out(entry, find_clone(entry.repository, repositories), subject)
+    argv = _arguments(command, subject)
+    return replace(
+        bug,
+        test_command=replace(bug.test_command, kind=command.runner, argv=argv),
         trigger_tests=_triggers(command, subject),
-        base_commit=entry.buggy,
-        name=entry.name,
     )
+
+
+def _check_out(entry: _Entry, clone: Path, subject: Path) -> None:
+    with made_whole(subject) as folder:
+        write_commit(clone, entry.buggy, folder)
+        for path in entry.test_files:
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(read_committed(clone, entry.fixed, path))
 
 
 def _arguments(command: _Command, subject: Path) -> tuple[str, ...]:

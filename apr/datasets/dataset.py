@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from apr.core.bug import Bug
+from apr.core.patch import diff_texts, render_diff
 from apr.datasets.cases import Case
 
 
@@ -45,6 +47,7 @@ class Dataset:
 
     `prepare` makes a listed bug ready to be repaired, where that takes long or may fail: what is
     not known before, such as the subject's folder, is in the bug that it returns.
+    `from_issues`: no test shows the bugs, so that their issues have to be reproduced first.
     The accessors of a benchmark that several processes run at once can be pickled.
     """
 
@@ -53,6 +56,13 @@ class Dataset:
     reference_program: Callable[[Bug], ReferenceProgram | None] = _nothing
     reference_patch: Callable[[Bug], str | None] = _nothing
     prepare: Callable[[Bug], Bug] = _as_listed
+    from_issues: bool = False
 
     def __len__(self) -> int:
         return len(self.bugs)
+
+
+def diff_to(bug: Bug, path: str, source: str) -> str:
+    """The patch that makes a file of the bug's subject be `source`, as a unified diff."""
+    base = {path: (Path(bug.subject) / path).read_text(encoding="utf-8")}
+    return render_diff(diff_texts(base, {path: source}), base)

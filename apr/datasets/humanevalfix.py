@@ -1,4 +1,8 @@
-"""HumanEvalFix's Python bugs (Muennighoff et al. 2023, OctoPack; arXiv:2308.07124)."""
+"""HumanEvalFix's Python, Java and JavaScript bugs (Muennighoff et al. 2023; arXiv:2308.07124).
+
+Only the Python ones come with a reference program: what it does on more inputs is asked of Python
+alone. The canonical solutions of the others serve as reference patches.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,22 @@ import ast
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from apr.core.bug import Bug, RunnerKind, TestCommand
 from apr.core.errors import BadInputError
-from apr.datasets.dataset import Dataset, ReferenceProgram
+from apr.datasets import humanevalfix_java as java
+from apr.datasets import humanevalfix_javascript as javascript
+from apr.datasets.dataset import Dataset, ReferenceProgram, diff_to
 from apr.datasets.inputs import Args, generate_cases
+from apr.datasets.java import compile_bug
 from apr.datasets.split_checks import find_argument_lists, split_check
 
 MODULE = "solution"
+LANGUAGES = ("python", "java", "javascript")
 FIELDS = ("task_id", "declaration", "buggy_solution", "test", "entry_point")
 
 _EXAMPLES_BY_ANNOTATION: dict[str, tuple[Any, ...]] = {
@@ -49,21 +57,27 @@ def load(
 ) -> Dataset:
     """The bugs of a published file, or those named ("Python/0"); one subject folder each.
 
-    The canonical solution is read by `reference_program` alone and never written to disk. The
-    task's prose is not part of a bug: its tests are the oracle.
+    `language` is one of `LANGUAGES`. The canonical solution is read to judge and never written to
+    disk. The task's prose is not part of a bug: its tests are the oracle.
 
     Raises:
         BadInputError: when the file is unreadable, lacks fields, or the language is another.
+        EnvironmentUnusableError: when what runs the language is not installed.
     """
-    if language != "python":
-        raise BadInputError(f"HumanEvalFix in {language} cannot be loaded: only python can")
+    if language not in LANGUAGES:
+        raise BadInputError(f"HumanEvalFix in {language} cannot be loaded: {', '.join(LANGUAGES)}")
     rows = [_parse_row(line, jsonl) for line in _read_lines(jsonl)]
     unknown = sorted(set(names or ()) - {row.name for row in rows})
     if unknown:
         raise BadInputError(f"{jsonl} has no bug named {', '.join(unknown)}")
     wanted = [row for row in rows if names is None or row.name in names]
-    bugs = tuple(_make_bug(row, work / row.name.replace("/", "-"), python) for row in wanted)
-    return Dataset("humanevalfix", bugs, partial(_load_reference, jsonl))
+    bugs = tuple(
+        _make_bug(row, work / row.name.replace("/", "-"), language, python) for row in wanted
+    )
+    if language == "python":
+        return Dataset("humanevalfix", bugs, partial(_load_reference, jsonl))
+    found = Dataset(f"humanevalfix-{language}", bugs, reference_patch=partial(_load_patch, jsonl))
+    return replace(found, prepare=compile_bug) if language == "java" else found
 
 
 def _read_lines(jsonl: Path) -> list[str]:
@@ -96,25 +110,41 @@ def _parse_row(line: str, jsonl: Path) -> _Row:
     )
 
 
-def _make_bug(row: _Row, subject: Path, python: str) -> Bug:
+def _make_bug(row: _Row, subject: Path, language: str, python: str) -> Bug:
     subject.mkdir(parents=True, exist_ok=True)
     program = row.buggy.rstrip() + "\n"
-    (subject / f"{MODULE}.py").write_text(program, encoding="utf-8")
-    tests = split_check(row.test, program, MODULE, row.entry_point)
-    (subject / f"test_{MODULE}.py").write_text(tests, encoding="utf-8")
-    (subject / "pytest.ini").write_text("[pytest]\n")
+    if language == "python":
+        path, command = f"{MODULE}.py", _write_python(row, program, subject, python)
+    elif language == "java":
+        path, command = java.PROGRAM, java.write_subject(program, row.test, subject)
+    else:
+        path, command = javascript.PROGRAM, javascript.write_subject(program, row.test, subject)
     return Bug(
         subject=str(subject.resolve()),
-        test_command=TestCommand(RunnerKind.PYTEST, (f"test_{MODULE}.py",), python),
-        source_globs=(f"{MODULE}.py",),
+        test_command=command,
+        source_globs=(path,),
         name=row.name,
         properties=(("bug_type", row.bug_type),),
     )
 
 
+def _write_python(row: _Row, program: str, subject: Path, python: str) -> TestCommand:
+    (subject / f"{MODULE}.py").write_text(program, encoding="utf-8")
+    tests = split_check(row.test, program, MODULE, row.entry_point)
+    (subject / f"test_{MODULE}.py").write_text(tests, encoding="utf-8")
+    (subject / "pytest.ini").write_text("[pytest]\n")
+    return TestCommand(RunnerKind.PYTEST, (f"test_{MODULE}.py",), python)
+
+
+def _load_patch(jsonl: Path, bug: Bug) -> str:
+    fields = _find_fields(jsonl, bug.name)
+    (path,) = bug.source_globs
+    source = fields["declaration"] + fields["canonical_solution"]
+    return diff_to(bug, path, source.rstrip() + "\n")
+
+
 def _load_reference(jsonl: Path, bug: Bug) -> ReferenceProgram:
-    rows = (_parse_fields(line, jsonl) for line in _read_lines(jsonl))
-    fields = next(row for row in rows if row["task_id"] == bug.name)
+    fields = _find_fields(jsonl, bug.name)
     source = fields["declaration"] + fields["canonical_solution"]
     seeds = _find_seeds(fields, source)
     return ReferenceProgram(
@@ -124,6 +154,11 @@ def _load_reference(jsonl: Path, bug: Bug) -> ReferenceProgram:
         cases=lambda seed: generate_cases(seeds, seed),
         known_cases=len(seeds),
     )
+
+
+def _find_fields(jsonl: Path, name: str) -> dict[str, Any]:
+    rows = (_parse_fields(line, jsonl) for line in _read_lines(jsonl))
+    return next(row for row in rows if row["task_id"] == name)
 
 
 def _find_seeds(fields: dict[str, Any], source: str) -> list[Args]:

@@ -109,8 +109,8 @@ def test_names_select_bugs(jsonl: Path, tmp_path: Path) -> None:
 
 
 def test_other_languages_and_broken_files_are_refused(jsonl: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="java cannot be loaded"):
-        humanevalfix.load(jsonl, tmp_path / "work", language="java")
+    with pytest.raises(BadInputError, match="cobol cannot be loaded"):
+        humanevalfix.load(jsonl, tmp_path / "work", language="cobol")
     jsonl.write_text('{"task_id": "Python/1"}\n')
     with pytest.raises(BadInputError, match="lacks declaration, buggy_solution"):
         humanevalfix.load(jsonl, tmp_path / "work")
