@@ -106,7 +106,9 @@ class Package:
             with _changed(self.root / path, text + "\n"):
                 ran = run_suite(self.root, sorted(tests))
             killers = sorted(test for test in tests if not ran.passed.get(test, False))
-            is_wanted = ran.is_over and 0 < len(killers) <= MOST_KILLERS and len(killers) < len(tests)
+            is_wanted = (
+                ran.is_over and 0 < len(killers) <= MOST_KILLERS and len(killers) < len(tests)
+            )
             if is_wanted and self._kill_again(killers, path, text + "\n"):
                 hidden = (*unusable, *killers)
                 yield Pair(self.name, change, path, name, text + "\n", True, hidden)
@@ -117,7 +119,9 @@ class Package:
         with _changed(self.root / path, mutant):
             after = run_suite(self.root, killers)
         passed = all(before.passed.get(test, False) for test in killers)
-        return passed and after.is_over and not any(after.passed.get(test, True) for test in killers)
+        return (
+            passed and after.is_over and not any(after.passed.get(test, True) for test in killers)
+        )
 
     def write(self, root: Path, pair: Pair, text: str) -> None:
         shutil.copytree(self.root, root, ignore=shutil.ignore_patterns("__pycache__", ".git"))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from validation.patchdiff.capture import is_linked
@@ -15,20 +17,24 @@ from validation.patchdiff.grafts import find_donors, graft
 from validation.patchdiff.hints import hinted_shape
 from validation.patchdiff.model import Call
 from validation.patchdiff.shapes import Numbers, Shape, Strings, infer_shape
+from validation.patchdiff.targets import Scalar
+from validation.patchdiff.texts import edit_text
 from validation.patchdiff.values import Opaque, walk
 from validation.patchdiff.variation import sample, vary
 
 MAX_REJECTED = 400
 MAX_RECENT = 200
 SMALL = (0, 1, -1, 2, 3, -2, 10, 100)
-TEXTS = ("", " ", "a", "A", "aa", "ab", "aB1", "0", "-1", "a b", "é", "\n", "()", ",")
+MAX_TEXTS = 200
+"""Texts among the observed arguments whose words go into others."""
 LARGEST = 10**4
 
 
 class Inputs:
     """An endless, reproducible supply of different calls; `learn` makes it prefer what pays.
 
-    `hints` are the annotations of the parameters, in order; `constants` literals of the code.
+    `hints` are the annotations of the `parameters`, in order; `constants` literals of the code;
+    `defaults` what parameters are that a call leaves out.
     """
 
     def __init__(
@@ -39,17 +45,22 @@ class Inputs:
         rng: Random,
         *,
         is_method: bool = False,
+        parameters: Sequence[str] = (),
+        defaults: Mapping[str, Scalar] = MappingProxyType({}),
     ) -> None:
         self._rng = rng
         self._queue = list(seeds)
         self._pool = list(seeds)
         self._loose = [call for call in seeds if not is_linked(call)]
         self._donors = list(find_donors(seeds))
+        self._texts = list(islice(_observed_texts(seeds), MAX_TEXTS))
         self._favourites: list[Call] = []
         self._recent: list[Call] = []
         self._seen: set[str] = set()
         self._constants = list(constants)
         self._hinted = [hinted_shape(hint) for hint in hints]
+        self._parameters = list(parameters)
+        self._defaults = dict(defaults)
         self._shapes = self._infer(seeds)
         if not seeds and not is_method:
             self._start_from_hints()
@@ -102,6 +113,10 @@ class Inputs:
         call = rng.choice(self._choose())
         arguments = [copy.deepcopy(value) for value in call.arguments]
         places = list(range(len(arguments)))
+        if rng.random() < 0.2:
+            optional = self._give_optional(call)
+            if optional is not None:
+                return replace(call, keywords=(*call.keywords, optional), origin="varied")
         if not places or (call.keywords and rng.random() < 0.3):
             return self._vary_keywords(call, arguments)
         if is_linked(call):
@@ -129,6 +144,23 @@ class Inputs:
             name, value = keywords[index]
             keywords[index] = (name, self._push(value))
         return Call(tuple(arguments), tuple(keywords), "varied")
+
+    def _give_optional(self, call: Call) -> tuple[str, Any] | None:
+        """A parameter that the call leaves out, with another value than its default."""
+        given = {*self._parameters[: len(call.arguments)], *dict(call.keywords)}
+        left_out = [name for name in self._defaults if name not in given]
+        if not left_out:
+            return None
+        name = self._rng.choice(left_out)
+        default = self._defaults[name]
+        at = self._parameters.index(name)
+        hinted = self._hinted[at] if at < len(self._hinted) else None
+        if hinted is not None and (default is None or self._rng.random() < 0.3):
+            return name, sample(hinted, self._rng)
+        known = self._known(type(default)) if not isinstance(default, bool) else []
+        if known and self._rng.random() < 0.5:
+            return name, self._rng.choice(known)
+        return None if default is None else (name, self._push(default))
 
     def _borrow(self, arguments: Sequence[Any], index: int) -> Any:
         """A part of another argument, since what is asked for is often in there; mostly None."""
@@ -197,22 +229,7 @@ class Inputs:
         return chosen if abs(chosen) <= LARGEST or chosen in known else value % LARGEST
 
     def _push_text(self, value: str) -> str:
-        rng = self._rng
-        at = rng.randint(0, len(value))
-        known = self._known(str)
-        piece = rng.choice((*TEXTS, *known, *known, value[:1], value[-1:]))
-        forms = (
-            piece,
-            value[:at] + piece + value[at:],
-            value[:at] + piece + value[at + 1 :],
-            value[:at] + value[at + 1 :],
-            value.swapcase(),
-            value[::-1],
-            value * 2,
-            value + piece,
-            piece + value,
-        )
-        return rng.choice(forms)[:400]
+        return edit_text(value, self._known(str), self._texts, self._rng)
 
     def _push_items(self, value: Any) -> Any:
         rng = self._rng
@@ -230,9 +247,11 @@ class Inputs:
         forms = [
             changed, changed, items[:at], items[at:], items[:at] + more + items[at:],
             items[:at] + items[at + 1 :], items[::-1], items * 2, _sorted(items), items + other,
-            more, [],
+            more, [], [_negated(item) for item in items],
         ]  # fmt: skip
         chosen = rng.choice(forms)[:60]
+        if rng.random() < 0.1:
+            chosen = [self._push(item) for item in items[:60]]
         return tuple(chosen) if isinstance(value, tuple) else chosen
 
     def _push_pairs(self, value: dict[Any, Any]) -> dict[Any, Any]:
@@ -256,6 +275,13 @@ def _key(call: Call) -> str:
     return repr((call.arguments, call.keywords))
 
 
+def _observed_texts(calls: Sequence[Call]) -> Iterator[str]:
+    """Each once, in the order of the calls."""
+    values = (value for call in calls for value in (*call.arguments, *dict(call.keywords).values()))
+    found = dict.fromkeys(part for value in values for part in _parts(value) if type(part) is str)
+    yield from (text for text in found if text)
+
+
 def _parts(value: Any) -> Iterator[Any]:
     """The plain values in an argument, and the argument itself."""
     yield value
@@ -275,6 +301,10 @@ def _widened(shape: Shape) -> Shape:
     if isinstance(shape, Strings):
         return replace(shape, shortest=0, longest=shape.longest + 3)
     return shape
+
+
+def _negated(item: Any) -> Any:
+    return -item if type(item) in (int, float) else item
 
 
 def _sorted(items: list[Any]) -> list[Any]:
