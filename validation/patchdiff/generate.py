@@ -13,13 +13,13 @@ from types import MappingProxyType
 from typing import Any
 
 from validation.patchdiff.capture import is_linked
-from validation.patchdiff.grafts import find_donors, graft
+from validation.patchdiff.grafts import find_donors, graft, lists_in, tie
 from validation.patchdiff.hints import hinted_shape
 from validation.patchdiff.model import Call
 from validation.patchdiff.shapes import Numbers, Shape, Strings, infer_shape
 from validation.patchdiff.targets import Scalar
 from validation.patchdiff.texts import edit_text
-from validation.patchdiff.values import Opaque, walk
+from validation.patchdiff.values import Opaque
 from validation.patchdiff.variation import sample, vary
 
 MAX_REJECTED = 400
@@ -121,7 +121,7 @@ class Inputs:
             return self._vary_keywords(call, arguments)
         if is_linked(call):
             index = rng.choice(places)
-            arguments[index] = _tweak(arguments[index], rng, self._push)
+            arguments[index] = self._change_object(arguments[index])
             return Call(tuple(arguments), call.keywords, "varied")
         for index in rng.sample(places, min(len(places), rng.choice((1, 1, 2, len(places))))):
             # Numbers beyond all bounds, or values of mixed kinds, defeat some changes.
@@ -188,7 +188,7 @@ class Inputs:
             if others and chance < 0.25:
                 return rng.choice(others)
             grafted = graft(value, self._donors, rng) if chance < 0.65 else None
-            return grafted or _tweak(value, rng, self._push)
+            return grafted or self._change_object(value)
         if chance < 0.35 and shape is not None:
             return vary(value, shape, rng)
         if chance < 0.55 and shape is not None:
@@ -196,6 +196,11 @@ class Inputs:
         if chance < 0.65 and hinted is not None:
             return sample(hinted, rng)
         return self._push(value)
+
+    def _change_object(self, value: Any) -> Any:
+        rng = self._rng
+        tied = tie(value, rng) if isinstance(value, Opaque) and rng.random() < 0.3 else None
+        return tied or _tweak(value, rng, self._push)
 
     def _push(self, value: Any) -> Any:
         """The value, or a part of it, at an extreme of its own type."""
@@ -331,7 +336,7 @@ def _tweak(value: Any, rng: Random, change: Callable[[Any], Any]) -> Any:
     if not isinstance(value, Opaque):
         return value
     described = value.described
-    lists = [node for node in _lists(described) if node]
+    lists = [node for node in lists_in(described) if node]
     if lists and rng.random() < 0.3:
         _rearrange(rng.choice(lists), rng)
         return Opaque(json.dumps(described))
@@ -341,16 +346,6 @@ def _tweak(value: Any, rng: Random, change: Callable[[Any], Any]) -> Any:
     holder, key = rng.choice(leaves)
     holder[key] = change(holder[key])
     return Opaque(json.dumps(described))
-
-
-def _lists(described: Any) -> Iterator[list[Any]]:
-    """The lists among the values of a described object, not those that the grammar uses."""
-    for node in walk(described):
-        state = node.get("s")
-        pairs = state.get("v") if isinstance(state, dict) and state.get("t") == "dict" else None
-        for pair in pairs if isinstance(pairs, list) else ():
-            if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], list):
-                yield pair[1]
 
 
 def _rearrange(items: list[Any], rng: Random) -> None:

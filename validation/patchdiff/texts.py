@@ -50,9 +50,9 @@ def _edit_words(value: str, sources: Sequence[str], rng: Random) -> str:
         [],
         [word, word],
         [rng.choice(other)],
-        [word, rng.choice(other)],
+        [word, rng.choice((rng.choice(other), _number(rng)))],
         [rng.choice((word.upper(), word.lower(), word.capitalize(), word[:1], word[1:]))],
-        [_edit_number(word, rng) if word.isdecimal() else rng.choice(words)],
+        [_number(rng) if word.isdecimal() else rng.choice(words)],
     )
     choice = rng.randrange(len(forms) + 1)
     if choice < len(forms):
@@ -60,6 +60,5 @@ def _edit_words(value: str, sources: Sequence[str], rng: Random) -> str:
     return "".join(words[:at] + other[rng.randrange(len(other)) :])
 
 
-def _edit_number(word: str, rng: Random) -> str:
-    digits = rng.choice((len(word), len(word), len(word) + 1, 1))
-    return "".join(rng.choice("0123456789") for _ in range(digits))
+def _number(rng: Random) -> str:
+    return "".join(rng.choice("0123456789") for _ in range(rng.randint(1, 5)))
