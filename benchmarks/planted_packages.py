@@ -33,6 +33,8 @@ from validation.patchdiff.targets import list_functions
 
 SUITE_S = 300.0
 MOST_KILLERS = 3
+MOST_FAILURES = 30
+"""After so many failed cases a mutant is no longer run: too many tests tell."""
 MUTANTS_A_FUNCTION = 5
 PAIRS_A_FUNCTION = 2
 FUNCTIONS_A_PAIR = 3
@@ -188,6 +190,8 @@ def _run_forked(root: Path, tests: Sequence[str], traced: bool, sender: Connecti
     plugin = _Recorder(root, traced)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     options = ["-q", "-p", "no:cacheprovider", "--continue-on-collection-errors", "--tb=no"]
+    if not traced:
+        options.append(f"--maxfail={MOST_FAILURES}")
     pytest.main([*options, *tests], plugins=[plugin])
     sender.send((plugin.passed, plugin.callers))
 
