@@ -3,8 +3,8 @@
 Get the distributions with `pip download --no-deps --no-binary :all: NAME ...`. The package's own
 tests are run on each mutant. One is wanted when at most `MOST_KILLERS` test functions tell it from
 the original while another test that calls the changed function does not: those few are then left
-out of the suite, so that the mutant survives it, and are the proof that it differs: they
-pass on the original and fail on the mutant twice, the second time without the others. A mutant that
+out of the suite, so that the mutant survives it, and are the proof that it differs. They pass on
+the original and fail on the mutant twice, the second time in a run of the whole suite. A mutant that
 no test kills may be equivalent, and is no pair.
 """
 
@@ -15,7 +15,7 @@ import os
 import shutil
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -67,6 +67,7 @@ class Package:
         count *= PROGRAMS_A_PACKAGE
         ran = run_suite(self.root, (), traced=True)
         unusable = tuple(sorted(test for test, passed in ran.passed.items() if not passed))
+        usable = ran.passed.keys() - set(unusable)
         if not ran.is_over or 2 * len(unusable) > len(ran.passed):
             return []
         functions = sorted(self._functions(ran.callers, set(unusable)))
@@ -77,7 +78,7 @@ class Package:
             tests = ran.callers[path, first] - set(unusable)
             source = printed((self.root / path).read_text(encoding="utf-8"))
             if len(mutated) < 2 * count:
-                found = self._mutate(path, name, source, tests, unusable, rng)
+                found = self._mutate(path, name, source, tests, usable, unusable, rng)
                 mutated += islice(found, PAIRS_A_FUNCTION)
             for text, change in islice(rewritings(source, name, rng), 4):
                 pair = Pair(self.name, change, path, name, text + "\n", False, unusable)
@@ -101,29 +102,31 @@ class Package:
         name: str,
         source: str,
         tests: set[str],
+        usable: Set[str],
         unusable: tuple[str, ...],
         rng: Random,
     ) -> Iterator[Pair]:
         for text, change in islice(mutants(source, name, rng), MUTANTS_A_FUNCTION):
-            with _changed(self.root / path, text + "\n"):
-                ran = run_suite(self.root, sorted(tests))
-            killers = sorted(test for test in tests if not ran.passed.get(test, False))
-            is_wanted = (
-                ran.is_over and 0 < len(killers) <= MOST_KILLERS and len(killers) < len(tests)
-            )
-            if is_wanted and self._kill_again(killers, path, text + "\n"):
-                hidden = (*unusable, *killers)
+            killers = self._killers(path, text + "\n", sorted(tests), tests)
+            if not killers or killers == tests:
+                continue
+            # Tests that call it while they are collected were not seen to call it.
+            more = self._killers(path, text + "\n", (), usable)
+            if killers <= more:
+                hidden = (*unusable, *sorted(more))
                 yield Pair(self.name, change, path, name, text + "\n", True, hidden)
 
-    def _kill_again(self, killers: Sequence[str], path: str, mutant: str) -> bool:
-        """Whether each of them, run without the others, passes here and fails on the mutant."""
-        before = run_suite(self.root, killers)
+    def _killers(
+        self, path: str, mutant: str, tests: Sequence[str], expected: Set[str]
+    ) -> frozenset[str]:
+        """Those expected to pass that do not when these tests, or all, are run on the mutant.
+
+        None when they are too many, or when the run did not end.
+        """
         with _changed(self.root / path, mutant):
-            after = run_suite(self.root, killers)
-        passed = all(before.passed.get(test, False) for test in killers)
-        return (
-            passed and after.is_over and not any(after.passed.get(test, True) for test in killers)
-        )
+            ran = run_suite(self.root, tests)
+        found = frozenset(test for test in expected if not ran.passed.get(test, False))
+        return found if ran.is_over and len(found) <= MOST_KILLERS else frozenset()
 
     def write(self, root: Path, pair: Pair, text: str) -> None:
         shutil.copytree(self.root, root, ignore=shutil.ignore_patterns("__pycache__", ".git"))
