@@ -4,8 +4,8 @@ Get the distributions with `pip download --no-deps --no-binary :all: NAME ...`. 
 tests are run on each mutant. One is wanted when at most `MOST_KILLERS` test functions tell it from
 the original while another test that calls the changed function does not: those few are then left
 out of the suite, so that the mutant survives it, and are the proof that it differs. They pass on
-the original and fail on the mutant twice, the second time in a run of the whole suite. A mutant that
-no test kills may be equivalent, and is no pair.
+the original and fail on the mutant twice, the second time in a run of the whole suite. A mutant
+that no test kills may be equivalent, and is no pair.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Package:
     ) -> frozenset[str]:
         """Those expected to pass that do not when these tests, or all, are run on the mutant.
 
-        None when they are too many, or when the run did not end.
+        Empty when they are too many, or when the run did not end.
         """
         with _changed(self.root / path, mutant):
             ran = run_suite(self.root, tests)
