@@ -228,8 +228,6 @@ class _Comparison:
             self._changes.constants,
             Random(rng.random()),
             is_method="." in seen.target.name,
-            parameters=span.parameters if span is not None else (),
-            defaults=dict(span.defaults) if span is not None else {},
         )
 
     def _follow(self, sighting: Sighting, sessions: Sequence[Session], place: Place) -> bool:

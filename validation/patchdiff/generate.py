@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from random import Random
-from types import MappingProxyType
 from typing import Any
 
 from validation.patchdiff.capture import is_linked
@@ -17,7 +16,6 @@ from validation.patchdiff.grafts import find_donors, graft, lists_in, tie
 from validation.patchdiff.hints import hinted_shape
 from validation.patchdiff.model import Call
 from validation.patchdiff.shapes import Numbers, Shape, Strings, infer_shape
-from validation.patchdiff.targets import Scalar
 from validation.patchdiff.texts import edit_text
 from validation.patchdiff.values import Opaque
 from validation.patchdiff.variation import sample, vary
@@ -33,8 +31,7 @@ LARGEST = 10**4
 class Inputs:
     """An endless, reproducible supply of different calls; `learn` makes it prefer what pays.
 
-    `hints` are the annotations of the `parameters`, in order; `constants` literals of the code;
-    `defaults` what parameters are that a call leaves out.
+    `hints` are the annotations of the parameters, in order; `constants` literals of the code.
     """
 
     def __init__(
@@ -45,8 +42,6 @@ class Inputs:
         rng: Random,
         *,
         is_method: bool = False,
-        parameters: Sequence[str] = (),
-        defaults: Mapping[str, Scalar] = MappingProxyType({}),
     ) -> None:
         self._rng = rng
         self._queue = list(seeds)
@@ -59,8 +54,6 @@ class Inputs:
         self._seen: set[str] = set()
         self._constants = list(constants)
         self._hinted = [hinted_shape(hint) for hint in hints]
-        self._parameters = list(parameters)
-        self._defaults = dict(defaults)
         self._shapes = self._infer(seeds)
         if not seeds and not is_method:
             self._start_from_hints()
@@ -113,10 +106,6 @@ class Inputs:
         call = rng.choice(self._choose())
         arguments = [copy.deepcopy(value) for value in call.arguments]
         places = list(range(len(arguments)))
-        if rng.random() < 0.2:
-            optional = self._give_optional(call)
-            if optional is not None:
-                return replace(call, keywords=(*call.keywords, optional), origin="varied")
         if not places or (call.keywords and rng.random() < 0.3):
             return self._vary_keywords(call, arguments)
         if is_linked(call):
@@ -144,23 +133,6 @@ class Inputs:
             name, value = keywords[index]
             keywords[index] = (name, self._push(value))
         return Call(tuple(arguments), tuple(keywords), "varied")
-
-    def _give_optional(self, call: Call) -> tuple[str, Any] | None:
-        """A parameter that the call leaves out, with another value than its default."""
-        given = {*self._parameters[: len(call.arguments)], *dict(call.keywords)}
-        left_out = [name for name in self._defaults if name not in given]
-        if not left_out:
-            return None
-        name = self._rng.choice(left_out)
-        default = self._defaults[name]
-        at = self._parameters.index(name)
-        hinted = self._hinted[at] if at < len(self._hinted) else None
-        if hinted is not None and (default is None or self._rng.random() < 0.3):
-            return name, sample(hinted, self._rng)
-        known = self._known(type(default)) if not isinstance(default, bool) else []
-        if known and self._rng.random() < 0.5:
-            return name, self._rng.choice(known)
-        return None if default is None else (name, self._push(default))
 
     def _borrow(self, arguments: Sequence[Any], index: int) -> Any:
         """A part of another argument, since what is asked for is often in there; mostly None."""

@@ -13,7 +13,6 @@ from apr.core.patch import diff_texts
 
 MAX_CONSTANTS = 60
 MAX_TEXT = 40
-Scalar = bool | int | float | str | None
 Texts = Mapping[str, str | None]
 """One version's texts of the files that any version touches; None: it lacks the file."""
 
@@ -23,8 +22,7 @@ class Span:
     """A function's place in a file; `parameters` are the names of its parameters, in order.
 
     `hints` holds the text of each parameter's annotation, empty where there is none;
-    `decorators` the last name of each decorator. `defaults` are those of parameters, by name, that
-    are literals or names of literals.
+    `decorators` the last name of each decorator.
     """
 
     path: str
@@ -34,7 +32,6 @@ class Span:
     parameters: tuple[str, ...]
     hints: tuple[str, ...]
     decorators: tuple[str, ...] = ()
-    defaults: tuple[tuple[str, Scalar], ...] = ()
 
     @property
     def key(self) -> str:
@@ -118,32 +115,10 @@ def list_functions(path: str, text: str) -> Iterator[Span]:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    yield from _functions_in(tree, path, "", dict(_named_literals(tree)))
+    yield from _functions_in(tree, path, "")
 
 
-def _named_literals(tree: ast.Module) -> Iterator[tuple[str, Scalar]]:
-    """What names of the module stand for texts and numbers."""
-    for node in tree.body:
-        if isinstance(node, ast.Assign):
-            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-            yield from ((name, value) for value in _literal(node.value, {}) for name in names)
-
-
-def _literal(node: ast.expr | None, named: Mapping[str, Scalar]) -> Iterator[Scalar]:
-    """The value of a text, a number or the like; nothing where it is something else."""
-    if isinstance(node, ast.Name) and node.id in named:
-        yield named[node.id]
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        yield from (-each for each in _literal(node.operand, {}) if isinstance(each, int | float))
-    elif isinstance(node, ast.Constant):
-        value = node.value
-        if value is None or isinstance(value, int | float | str):
-            yield value
-
-
-def _functions_in(
-    node: ast.AST, path: str, prefix: str, literals: Mapping[str, Scalar]
-) -> Iterator[Span]:
+def _functions_in(node: ast.AST, path: str, prefix: str) -> Iterator[Span]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
             name = f"{prefix}{child.name}"
@@ -156,28 +131,17 @@ def _functions_in(
                 tuple(parameter.arg for parameter in parameters),
                 tuple(ast.unparse(p.annotation) if p.annotation else "" for p in parameters),
                 tuple(ast.unparse(each).rpartition(".")[2] for each in child.decorator_list),
-                tuple(_defaults(child.args, literals)),
             )
-            yield from _functions_in(child, path, f"{name}.<locals>.", literals)
+            yield from _functions_in(child, path, f"{name}.<locals>.")
         elif isinstance(child, ast.ClassDef):
-            yield from _functions_in(child, path, f"{prefix}{child.name}.", literals)
+            yield from _functions_in(child, path, f"{prefix}{child.name}.")
         else:
-            yield from _functions_in(child, path, prefix, literals)
+            yield from _functions_in(child, path, prefix)
 
 
 def _parameters(arguments: ast.arguments) -> Iterator[ast.arg]:
     yield from (*arguments.posonlyargs, *arguments.args)
     yield from (each for each in (arguments.vararg, *arguments.kwonlyargs, arguments.kwarg) if each)
-
-
-def _defaults(
-    arguments: ast.arguments, literals: Mapping[str, Scalar]
-) -> Iterator[tuple[str, Scalar]]:
-    """Of parameters that a call can name, with their defaults."""
-    last_ones = zip(reversed(arguments.args), reversed(arguments.defaults), strict=False)
-    pairs = [*last_ones, *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
-    for parameter, default in pairs:
-        yield from ((parameter.arg, value) for value in _literal(default, literals))
 
 
 def _changed_spans(

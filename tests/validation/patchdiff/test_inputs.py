@@ -160,24 +160,9 @@ def test_what_was_not_performed_is_given_again():
     assert inputs.take(2) == taken[3:]
 
 
-def test_parameters_that_the_suite_leaves_out_are_given_too():
-    inputs = Inputs(
-        [Call(("text",))],
-        ("", "", "int | None"),
-        ("other",),
-        Random(0),
-        parameters=("text", "style", "width"),
-        defaults={"style": "plain", "width": None},
-    )
-    given = [dict(call.keywords) for call in inputs.take(200)]
-    assert {type(each["width"]) for each in given if "width" in each} == {int, type(None)}
-    assert "other" in {each.get("style") for each in given}
-    assert {} in given
-
-
 def test_texts_change_by_words_of_other_texts():
     seeds = [Call(("alpha-12.txt",)), Call(("beta_7",))]
-    texts = {call.arguments[0] for call in supply(seeds, ("",)).take(400)}
+    texts = {call.arguments[0] for call in supply(seeds, ("",), seed=1).take(400)}
     assert any(text.startswith("beta") and text.endswith(".txt") for text in texts)
     assert any("-" in text and "12" not in text and text.endswith(".txt") for text in texts)
 
