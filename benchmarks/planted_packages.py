@@ -3,7 +3,9 @@
 Get the distributions with `pip download --no-deps --no-binary :all: NAME ...`. The package's own
 tests are run on each mutant. One is wanted when at most `MOST_KILLERS` test functions tell it from
 the original while another test that calls the changed function does not: those few are then left
-out of the suite, so that the mutant survives it, and are the proof that it differs.
+out of the suite, so that the mutant survives it, and are the proof that it differs. They pass on
+the original and fail on the mutant twice, the second time in a run of the whole suite. A mutant
+that no test kills may be equivalent, and is no pair.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import os
 import shutil
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -29,13 +31,15 @@ from planted_pairs import Pair, printed, write_files
 
 from validation.patchdiff.targets import list_functions
 
-SUITE_S = 90.0
+SUITE_S = 300.0
 MOST_KILLERS = 3
+MOST_FAILURES = 30
+"""After so many failed cases a mutant is no longer run: too many tests tell."""
 MUTANTS_A_FUNCTION = 5
 PAIRS_A_FUNCTION = 2
 FUNCTIONS_A_PAIR = 3
 """So many functions are looked at for each pair wanted of a package."""
-PROGRAMS_A_PACKAGE = 2
+PROGRAMS_A_PACKAGE = 3
 """A package stands for so many programs of a single function."""
 SHORTEST = 3
 """Lines of a function that is worth changing."""
@@ -63,6 +67,7 @@ class Package:
         count *= PROGRAMS_A_PACKAGE
         ran = run_suite(self.root, (), traced=True)
         unusable = tuple(sorted(test for test, passed in ran.passed.items() if not passed))
+        usable = ran.passed.keys() - set(unusable)
         if not ran.is_over or 2 * len(unusable) > len(ran.passed):
             return []
         functions = sorted(self._functions(ran.callers, set(unusable)))
@@ -73,7 +78,7 @@ class Package:
             tests = ran.callers[path, first] - set(unusable)
             source = printed((self.root / path).read_text(encoding="utf-8"))
             if len(mutated) < 2 * count:
-                found = self._mutate(path, name, source, tests, unusable, rng)
+                found = self._mutate(path, name, source, tests, usable, unusable, rng)
                 mutated += islice(found, PAIRS_A_FUNCTION)
             for text, change in islice(rewritings(source, name, rng), 4):
                 pair = Pair(self.name, change, path, name, text + "\n", False, unusable)
@@ -97,16 +102,31 @@ class Package:
         name: str,
         source: str,
         tests: set[str],
+        usable: Set[str],
         unusable: tuple[str, ...],
         rng: Random,
     ) -> Iterator[Pair]:
         for text, change in islice(mutants(source, name, rng), MUTANTS_A_FUNCTION):
-            with _changed(self.root / path, text + "\n"):
-                ran = run_suite(self.root, sorted(tests))
-            killers = {test for test in tests if not ran.passed.get(test, False)}
-            if ran.is_over and 0 < len(killers) <= MOST_KILLERS and killers < tests:
-                hidden = (*unusable, *sorted(killers))
+            killers = self._killers(path, text + "\n", sorted(tests), tests)
+            if not killers or killers == tests:
+                continue
+            # Tests that call it while they are collected were not seen to call it.
+            more = self._killers(path, text + "\n", (), usable)
+            if killers <= more:
+                hidden = (*unusable, *sorted(more))
                 yield Pair(self.name, change, path, name, text + "\n", True, hidden)
+
+    def _killers(
+        self, path: str, mutant: str, tests: Sequence[str], expected: Set[str]
+    ) -> frozenset[str]:
+        """Those expected to pass that do not when these tests, or all, are run on the mutant.
+
+        Empty when they are too many, or when the run did not end.
+        """
+        with _changed(self.root / path, mutant):
+            ran = run_suite(self.root, tests)
+        found = frozenset(test for test in expected if not ran.passed.get(test, False))
+        return found if ran.is_over and len(found) <= MOST_KILLERS else frozenset()
 
     def write(self, root: Path, pair: Pair, text: str) -> None:
         shutil.copytree(self.root, root, ignore=shutil.ignore_patterns("__pycache__", ".git"))
@@ -173,6 +193,8 @@ def _run_forked(root: Path, tests: Sequence[str], traced: bool, sender: Connecti
     plugin = _Recorder(root, traced)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     options = ["-q", "-p", "no:cacheprovider", "--continue-on-collection-errors", "--tb=no"]
+    if not traced:
+        options.append(f"--maxfail={MOST_FAILURES}")
     pytest.main([*options, *tests], plugins=[plugin])
     sender.send((plugin.passed, plugin.callers))
 

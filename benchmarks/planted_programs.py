@@ -29,7 +29,7 @@ from apr.datasets.dataset import Dataset, ReferenceProgram
 from apr.datasets.differential import outcomes_agree
 from apr.datasets.split_checks import find_argument_lists, split_check
 
-MUTANTS_TRIED = 40
+MUTANTS_TRIED = 80
 ORACLE_CASES = 300
 SCREEN_S = 20.0
 

@@ -73,7 +73,7 @@ def test_names_select_bugs(tmp_path: Path) -> None:
     [
         ("subject = ", "cannot be read"),
         ('subject = "absent"', "is no folder"),
-        ('runner = "jest"', "runner jest is none of pytest, unittest, command"),
+        ('runner = "jest"', "runner jest is none of pytest, unittest, junit, command"),
         ("argv = 3", "the value of argv has the wrong type"),
         ('trigger = ["a"]', "unknown key trigger"),
     ],

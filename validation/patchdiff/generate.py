@@ -7,21 +7,24 @@ import copy
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from random import Random
 from typing import Any
 
 from validation.patchdiff.capture import is_linked
-from validation.patchdiff.grafts import find_donors, graft
+from validation.patchdiff.grafts import find_donors, graft, lists_in, tie
 from validation.patchdiff.hints import hinted_shape
 from validation.patchdiff.model import Call
 from validation.patchdiff.shapes import Numbers, Shape, Strings, infer_shape
-from validation.patchdiff.values import Opaque, walk
+from validation.patchdiff.texts import edit_text
+from validation.patchdiff.values import Opaque
 from validation.patchdiff.variation import sample, vary
 
 MAX_REJECTED = 400
 MAX_RECENT = 200
 SMALL = (0, 1, -1, 2, 3, -2, 10, 100)
-TEXTS = ("", " ", "a", "A", "aa", "ab", "aB1", "0", "-1", "a b", "é", "\n", "()", ",")
+MAX_TEXTS = 200
+"""Texts among the observed arguments whose words go into others."""
 LARGEST = 10**4
 
 
@@ -45,6 +48,7 @@ class Inputs:
         self._pool = list(seeds)
         self._loose = [call for call in seeds if not is_linked(call)]
         self._donors = list(find_donors(seeds))
+        self._texts = list(islice(_observed_texts(seeds), MAX_TEXTS))
         self._favourites: list[Call] = []
         self._recent: list[Call] = []
         self._seen: set[str] = set()
@@ -106,7 +110,7 @@ class Inputs:
             return self._vary_keywords(call, arguments)
         if is_linked(call):
             index = rng.choice(places)
-            arguments[index] = _tweak(arguments[index], rng, self._push)
+            arguments[index] = self._change_object(arguments[index])
             return Call(tuple(arguments), call.keywords, "varied")
         for index in rng.sample(places, min(len(places), rng.choice((1, 1, 2, len(places))))):
             # Numbers beyond all bounds, or values of mixed kinds, defeat some changes.
@@ -156,7 +160,7 @@ class Inputs:
             if others and chance < 0.25:
                 return rng.choice(others)
             grafted = graft(value, self._donors, rng) if chance < 0.65 else None
-            return grafted or _tweak(value, rng, self._push)
+            return grafted or self._change_object(value)
         if chance < 0.35 and shape is not None:
             return vary(value, shape, rng)
         if chance < 0.55 and shape is not None:
@@ -164,6 +168,11 @@ class Inputs:
         if chance < 0.65 and hinted is not None:
             return sample(hinted, rng)
         return self._push(value)
+
+    def _change_object(self, value: Any) -> Any:
+        rng = self._rng
+        tied = tie(value, rng) if isinstance(value, Opaque) and rng.random() < 0.3 else None
+        return tied or _tweak(value, rng, self._push)
 
     def _push(self, value: Any) -> Any:
         """The value, or a part of it, at an extreme of its own type."""
@@ -197,22 +206,7 @@ class Inputs:
         return chosen if abs(chosen) <= LARGEST or chosen in known else value % LARGEST
 
     def _push_text(self, value: str) -> str:
-        rng = self._rng
-        at = rng.randint(0, len(value))
-        known = self._known(str)
-        piece = rng.choice((*TEXTS, *known, *known, value[:1], value[-1:]))
-        forms = (
-            piece,
-            value[:at] + piece + value[at:],
-            value[:at] + piece + value[at + 1 :],
-            value[:at] + value[at + 1 :],
-            value.swapcase(),
-            value[::-1],
-            value * 2,
-            value + piece,
-            piece + value,
-        )
-        return rng.choice(forms)[:400]
+        return edit_text(value, self._known(str), self._texts, self._rng)
 
     def _push_items(self, value: Any) -> Any:
         rng = self._rng
@@ -230,9 +224,11 @@ class Inputs:
         forms = [
             changed, changed, items[:at], items[at:], items[:at] + more + items[at:],
             items[:at] + items[at + 1 :], items[::-1], items * 2, _sorted(items), items + other,
-            more, [],
+            more, [], [_negated(item) for item in items],
         ]  # fmt: skip
         chosen = rng.choice(forms)[:60]
+        if rng.random() < 0.1:
+            chosen = [self._push(item) for item in items[:60]]
         return tuple(chosen) if isinstance(value, tuple) else chosen
 
     def _push_pairs(self, value: dict[Any, Any]) -> dict[Any, Any]:
@@ -256,6 +252,13 @@ def _key(call: Call) -> str:
     return repr((call.arguments, call.keywords))
 
 
+def _observed_texts(calls: Sequence[Call]) -> Iterator[str]:
+    """Each once, in the order of the calls."""
+    values = (value for call in calls for value in (*call.arguments, *dict(call.keywords).values()))
+    found = dict.fromkeys(part for value in values for part in _parts(value) if type(part) is str)
+    yield from (text for text in found if text)
+
+
 def _parts(value: Any) -> Iterator[Any]:
     """The plain values in an argument, and the argument itself."""
     yield value
@@ -275,6 +278,10 @@ def _widened(shape: Shape) -> Shape:
     if isinstance(shape, Strings):
         return replace(shape, shortest=0, longest=shape.longest + 3)
     return shape
+
+
+def _negated(item: Any) -> Any:
+    return -item if type(item) in (int, float) else item
 
 
 def _sorted(items: list[Any]) -> list[Any]:
@@ -301,7 +308,7 @@ def _tweak(value: Any, rng: Random, change: Callable[[Any], Any]) -> Any:
     if not isinstance(value, Opaque):
         return value
     described = value.described
-    lists = [node for node in _lists(described) if node]
+    lists = [node for node in lists_in(described) if node]
     if lists and rng.random() < 0.3:
         _rearrange(rng.choice(lists), rng)
         return Opaque(json.dumps(described))
@@ -311,16 +318,6 @@ def _tweak(value: Any, rng: Random, change: Callable[[Any], Any]) -> Any:
     holder, key = rng.choice(leaves)
     holder[key] = change(holder[key])
     return Opaque(json.dumps(described))
-
-
-def _lists(described: Any) -> Iterator[list[Any]]:
-    """The lists among the values of a described object, not those that the grammar uses."""
-    for node in walk(described):
-        state = node.get("s")
-        pairs = state.get("v") if isinstance(state, dict) and state.get("t") == "dict" else None
-        for pair in pairs if isinstance(pairs, list) else ():
-            if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], list):
-                yield pair[1]
 
 
 def _rearrange(items: list[Any], rng: Random) -> None:

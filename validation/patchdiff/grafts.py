@@ -62,6 +62,40 @@ def graft(value: Opaque, donors: Sequence[Any], rng: Random) -> Opaque | None:
     return Opaque(json.dumps(described["root"]))
 
 
+def tie(value: Opaque, rng: Random) -> Opaque | None:
+    """The object with one link more: a list inside a part of it gets that part as an item.
+
+    Such is a cycle, which suites seldom have; None when no part of the object has lists.
+    """
+    described = {"root": value.described}
+    places = [(holder, key) for holder, key in _places(described) if [*lists_in(holder[key])]]
+    if not places:
+        return None
+    holder, key = rng.choice(places)
+    part = holder[key]
+    items = rng.choice(list(lists_in(part)))
+    if isinstance(holder, dict) and holder.get("t") == "shared":
+        number = holder["n"]
+    else:
+        number = 1 + max([each["n"] for each in walk(described) if "n" in each], default=0)
+        holder[key] = {"t": "shared", "n": number, "v": part}
+    items.insert(rng.randint(0, len(items)), {"t": "ref", "n": number})
+    return Opaque(json.dumps(described["root"]))
+
+
+def lists_in(described: Any) -> Iterator[list[Any]]:
+    """The lists among the values of a described object, not those that the grammar uses."""
+    for node in walk(described):
+        state = node.get("s")
+        pairs = state.get("v") if isinstance(state, dict) and state.get("t") == "dict" else None
+        for pair in pairs if isinstance(pairs, list) else ():
+            value = pair[1] if isinstance(pair, list) and len(pair) == 2 else None
+            if isinstance(value, dict) and value.get("t") == "shared":
+                value = value["v"]
+            if isinstance(value, list):
+                yield value
+
+
 def _package_of(node: Any) -> str:
     """Where the class of a described object comes from."""
     kinds = [node["f"], *node["a"][:1]] if isinstance(node["a"], list) else [node["f"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from validation.patchdiff.values import describe_value
 
 NEW_OBJECT = ("copyreg", "__newobj__")
 SHOWN = 120
+HELPERS = ("made", "content", "pytest", "warnings", "caught", "seen")
+"""Names that tests have for themselves."""
 
 
 class CannotRenderError(Exception):
@@ -21,9 +24,14 @@ class CannotRenderError(Exception):
 
 @dataclass(slots=True)
 class Renderer:
-    """Turns descriptions into expressions, and remembers what these need."""
+    """Turns descriptions into expressions, and remembers what these need.
+
+    `names` are imported from modules of packages: a package often holds a function under the name
+    of the module that it comes from, so that the dotted name of the module is not the module.
+    """
 
     modules: set[str] = field(default_factory=set)
+    names: dict[str, str] = field(default_factory=dict)
     needs_made: bool = False
     _known: set[int] = field(default_factory=set)
     _open: set[int] = field(default_factory=set)
@@ -70,6 +78,9 @@ class Renderer:
         if "<locals>" in qualified:
             raise CannotRenderError(qualified)
         if module == "builtins":
+            return qualified
+        outer = qualified.partition(".")[0]
+        if "." in module and _is_free(outer) and self.names.setdefault(outer, module) == module:
             return qualified
         self.modules.add(module)
         return f"{module}.{qualified}"
@@ -127,6 +138,12 @@ class Renderer:
         if {"property", "cached_property"} & set(decorators):
             return f"{receiver}.{last}"
         return f"{receiver}.{_mangled(owner, last)}({', '.join(rest + keywords)})"
+
+
+def _is_free(name: str) -> bool:
+    """Whether a test can have it as a global: it hides nothing there, nor is it run by pytest."""
+    is_used = name in HELPERS or hasattr(builtins, name)
+    return not is_used and not name.lower().startswith(("test", "shared_"))
 
 
 def _mangled(owner: str, name: str) -> str:

@@ -127,6 +127,8 @@ class _Writer:
         helpers += CONTENT if "content(" in body else ""
         used = [each for each in imports if each != "pytest" or "pytest." in body]
         listed = "".join(f"import {module}\n" for module in used)
+        names = sorted(self._renderer.names.items(), key=lambda item: (item[1], item[0]))
+        listed += "".join(f"from {module} import {name}\n" for name, module in names)
         fixture = "capsys" if "capsys." in body else ""
         head = f"def test_{name}_as_{_word(versions[index])}({fixture}):"
         return f"{docstring}\n\n{listed}{helpers}\n\n{head}\n{body}"

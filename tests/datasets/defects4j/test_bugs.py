@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 import pytest
-from datasets.defects4j.conftest import FROM_FIXED_TO_BUGGY, Mini
 
 from apr.core.candidate import patch_from_diff
 from apr.core.diff import parse_diff
@@ -17,10 +16,16 @@ from apr.datasets.defects4j.bugs import load
 from apr.datasets.defects4j.metadata import Framework
 from apr.datasets.defects4j.reference import reverse_diff
 from support.e2e import Apr
+from support.mini_defects4j import FROM_FIXED_TO_BUGGY, Mini, make_mini
 from validation.runners.java import parse_project
 from validation.workspace import SourceTree
 
 TEXT = "src/main/java/mini/Text.java"
+
+
+@pytest.fixture(scope="session")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Mini:
+    return make_mini(tmp_path_factory.mktemp("defects4j"))
 
 
 @pytest.fixture(scope="module")

@@ -397,3 +397,14 @@ def test_a_classmethod_around_a_classmethod_is_no_difference(compare):
     suite = "import m\n\n\ndef test_f():\n    assert m.C.f(3) == 4\n"
     report = compare({"test_m.py": suite}, "m.py", text, twice.replace("n + 1", "1 + n"))
     assert report.verdict is DiffVerdict.EQUIVALENT, report.reason
+
+
+def test_a_module_that_its_package_hides_behind_a_function_is_still_tested(compare):
+    text = "def area(side):\n    return side * side if side > 5 else 9\n"
+    suite = "from pkg import area\n\n\ndef test_area():\n    assert area(3) == 9\n"
+    files = {"pkg/__init__.py": "from pkg.area import area\n", "test_area.py": suite}
+    report = compare(files, "pkg/area.py", text, text.replace("> 5", "> 6"))
+    found = report.discrepancies[0]
+    assert found.witness is not None
+    assert "from pkg.area import area\n" in found.witness.text
+    assert found.witness.is_proven

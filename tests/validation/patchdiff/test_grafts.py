@@ -6,7 +6,7 @@ import json
 from random import Random
 from typing import Any
 
-from validation.patchdiff.grafts import find_donors, graft
+from validation.patchdiff.grafts import find_donors, graft, tie
 from validation.patchdiff.model import Call
 from validation.patchdiff.values import Opaque, is_description
 
@@ -51,3 +51,16 @@ def test_what_belongs_to_another_package_is_put_nowhere() -> None:
     rng = Random(0)
     assert all(graft(opaque(node("Add")), [foreign], rng) is None for _ in range(20))
     assert graft(opaque(node("Add")), [foreign, made], rng) == opaque(made)
+
+
+def test_a_part_becomes_an_item_of_its_own_list_under_one_number() -> None:
+    state = {"t": "dict", "v": [["name", "x"], ["following", []]]}
+    leaf = {**node("Node"), "s": state}
+    lists = {"t": "dict", "v": [["following", [leaf]]]}
+    tied = [tie(opaque({**node("Node"), "s": lists}), Random(seed)) for seed in range(20)]
+    loops = {each.described["t"] for each in tied if each is not None}
+    assert None not in tied
+    assert loops == {"made", "shared"}  # the leaf holds itself, or something the whole
+    assert all(each is not None and is_description(each.described) for each in tied)
+    assert all(each is not None and each.text.count('"shared"') == 1 for each in tied)
+    assert tie(opaque(node("Add", node("X"))), Random(0)) is None

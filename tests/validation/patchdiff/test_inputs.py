@@ -158,3 +158,15 @@ def test_what_was_not_performed_is_given_again():
     taken = inputs.take(5)
     inputs.put_back(taken[3:])
     assert inputs.take(2) == taken[3:]
+
+
+def test_texts_change_by_words_of_other_texts():
+    seeds = [Call(("alpha-12.txt",)), Call(("beta_7",))]
+    texts = {call.arguments[0] for call in supply(seeds, ("",), seed=1).take(400)}
+    assert any(text.startswith("beta") and text.endswith(".txt") for text in texts)
+    assert any("-" in text and "12" not in text and text.endswith(".txt") for text in texts)
+
+
+def test_a_list_is_changed_in_all_its_items_at_once():
+    lists = [call.arguments[0] for call in supply([Call(([3, 5, 8],))], ("",)).take(200)]
+    assert [-3, -5, -8] in lists

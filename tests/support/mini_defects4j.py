@@ -6,8 +6,6 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 FIXED = {
     "src/main/java/mini/Text.java": """\
 package mini;
@@ -84,9 +82,8 @@ class Mini:
     fixed: dict[str, str]
 
 
-@pytest.fixture(scope="session")
-def mini(tmp_path_factory: pytest.TempPathFactory) -> Mini:
-    root = tmp_path_factory.mktemp("defects4j")
+def make_mini(root: Path) -> Mini:
+    """Write the project and its metadata."""
     clone = root / "clones" / "apache__mini"
     write(clone, FIXED, "latin-1")
     for argv in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "Fix cut"]):
