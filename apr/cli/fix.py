@@ -95,6 +95,8 @@ def fix(
     budget = language_model.budget(search.candidates, search.seconds)
     make_ready(image, bug, quiet=quiet)
     if search.reproduce:
+        from apr.cli.reproducing import plan_issue_run
+
         with reporting(quiet=quiet) as listener:
             from apr.cli.reproducing import plan_issue_run
 

@@ -99,13 +99,12 @@ def test_without_a_test_a_models_patch_has_to_break_nothing(
     rows = json.loads((tmp_path / "rows.json").read_text())
     rows[0]["problem_statement"] = "`last` is wrong, and nobody says how."
     (tmp_path / "rows.json").write_text(json.dumps(rows))
+    mended = MENDED.format(-1)
     useless = WRITTEN.replace("last([1, 2]) == 2", "sorted([2, 1]) == [1]")
-    breaking = MENDED.format("0]\n\n\ndef first(items):\n    return items[1")
-    texts = iter([breaking, MENDED.format(-1)] * 20)
 
     def reply(number: int, request: dict[str, Any]) -> Reply:
         asked = request["messages"][-1]["content"]
-        return answer(request, useless if "Write one short pytest" in asked else next(texts))
+        return answer(request, useless if "Write one short pytest" in asked else mended)
 
     with serving(reply) as server:
         options = ("--model", "small", "--base-url", server.base_url, "--patches", "1")
