@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from support.guides import fenced
 
 ROOT = Path(__file__).resolve().parents[2]
 APR = Path(sys.executable).parent / "apr"
@@ -51,7 +54,9 @@ def run(command: list[str], folder: Path, data: Path, **more: str) -> tuple[int,
 
 
 def test_a_job_gets_a_patch_and_every_file(project: Path, data: Path) -> None:
-    code, said = run([str(APR), "ci", ".", "--report", "report.xml"], project, data)
+    [command] = [block for block in fenced("ci.md", "sh") if block.startswith("apr ci")]
+    words = shlex.split(command.replace("path/to/project", "."))
+    code, said = run([str(APR), *words[1:]], project, data)
     assert code == 0, said
     results = project / "apr-results"
     names = {path.name for path in results.iterdir()}
@@ -100,6 +105,20 @@ def test_the_github_action_gives_its_inputs_as_variables_only() -> None:
         for value in step.get("env", {}).values()
     }
     assert given == set(action["inputs"])
+
+
+def test_the_guide_gives_inputs_and_variables_that_there_are() -> None:
+    github, gitlab = map(yaml.safe_load, fenced("ci.md", "yaml"))
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    [step] = [step for step in github["jobs"]["test"]["steps"] if step.get("id") == "apr"]
+    assert set(step["with"]) <= set(action["inputs"])
+    template = (ROOT / "deploy" / "ci" / "apr.gitlab-ci.yml").read_text()
+    assert gitlab["repair"]["extends"] in yaml.safe_load(template)
+    assert all(
+        f"${name}" in template or f"${{{name}:" in template
+        for name in (gitlab["repair"]["variables"])
+    )
+    assert (ROOT / gitlab["include"][0]["file"]).is_file()
 
 
 def test_the_steps_of_the_github_action(project: Path, data: Path) -> None:

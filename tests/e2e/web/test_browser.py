@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from support.browser import PHONE, browsing, find_chromium, serious_violations, tab
 from support.e2e import BUGS
-from support.web_runs import Shown, fill
+from support.web_runs import Shown, fill, write_records
 from support.web_server import WebServer, web_server
 from web.security.principal import Scope
 
@@ -30,7 +30,10 @@ def browser() -> Iterator[Browser]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """Asks nobody, and executes one run at a time."""
     folder = tmp_path_factory.mktemp("browser")
-    with web_server(folder, runs_at_once=1, allowed_paths=(BUGS,)) as running:
+    records = folder / "records"
+    write_records(records / "a", mcts=(1, 10, None), greedy=(7, None, None))
+    write_records(records / "b", mcts=(3, None, 50))
+    with web_server(folder, runs_at_once=1, allowed_paths=(BUGS,), benchmarks=records) as running:
         yield running
 
 
@@ -91,6 +94,7 @@ def paths(shown: Shown) -> list[str]:
     run = f"/runs/{shown.full}"
     parts = ("", "/tree", "/nodes/7", "/candidates", "/heat", "/questions", "/hunks", "/log")
     pages = ["/runs", "/new", "/benchmarks", "/machines", f"/runs/{shown.large}/tree"]
+    pages += ["/benchmarks/show?name=a&over=time", "/benchmarks/show?name=a&beside=b"]
     return [*pages, *(run + part for part in parts)]
 
 
@@ -143,6 +147,22 @@ def test_a_browser_logs_in_and_out(browser: Browser, tmp_path: Path) -> None:
         page.wait_for_url("**/login*")
         opened.go("/runs")
         expect(page.get_by_label("Token")).to_be_visible()
+
+
+def test_curves_are_drawn_over_what_is_chosen_and_told_in_a_table(
+    browser: Browser, server: WebServer
+) -> None:
+    with tab(browser, server.url) as opened:
+        page = opened.go("/benchmarks/show?name=a")
+        page.get_by_label("Beside").select_option("b")
+        page.get_by_role("button", name="Show").click()
+        page.get_by_role("link", name="time", exact=True).click()
+        curves = page.locator("#curves")
+        expect(curves.get_by_role("heading")).to_have_text("Bugs fixed over time")
+        expect(curves.locator("svg.chart .curve")).to_have_count(3)
+        page.get_by_text("The curves as a table").click()
+        expect(curves.get_by_role("row", name="mcts in b")).to_contain_text("2")
+        expect(page.locator("#compare")).to_contain_text("mcts in b")
 
 
 def test_an_error_has_a_page_without_a_traceback(browser: Browser, server: WebServer) -> None:
