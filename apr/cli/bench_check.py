@@ -29,7 +29,6 @@ from apr.cli.bench_programs import (
     humanevalfix_loader,
     quixbugs_loader,
 )
-from apr.cli.comparing import markdown_row
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
 from apr.cli.output import emit, emit_json, emit_rich, err_console
@@ -212,6 +211,8 @@ def finish(benchmark: str, checks: Sequence[BugCheck], form: BenchFormat) -> Non
             }
         )
     elif form is BenchFormat.MARKDOWN:
+        from apr.cli.comparing import markdown_row
+
         rows = [COLUMNS, ["---"] * len(COLUMNS), *map(cells, checks)]
         emit("\n".join([*map(markdown_row, rows), "", describe_totals(totals)]) + "\n")
     else:
