@@ -54,5 +54,5 @@ $(VENV)/.dev-ready: pyproject.toml | $(VENV)/.base-ready
 	  /usr/share/java/junit4.jar:junit4 /usr/share/java/asm-tree.jar:libasm-java node:nodejs dockerd:docker.io chromium:chromium
 	@# This release of torch comes without CUDA's gigabytes; a GPU machine brings its own.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench,serve,scale,seq2seq,web,telemetry,s3]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench,serve,scale,seq2seq,swebench,web,telemetry,s3]'
 	@touch $@

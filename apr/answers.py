@@ -32,8 +32,8 @@ def choose_test(choices: Sequence[Choice], number: int, rank: int) -> tuple[str,
     raise BadInputError(f"question {number} is not about a patch {rank}")
 
 
-def add_test(bug: Bug, text: str, *, fails: bool) -> Bug:
-    """The bug with one test file more, which is run with the others.
+def add_test(bug: Bug, text: str, *, fails: bool, called: str = "answer") -> Bug:
+    """The bug with one test file more, which is run with the others and `called` so.
 
     `fails` says that it fails without a patch: then it is among the trigger tests, if the bug
     names any.
@@ -43,8 +43,8 @@ def add_test(bug: Bug, text: str, *, fails: bool) -> Bug:
     """
     if bug.test_command.kind is not RunnerKind.PYTEST:
         raise BadInputError("answers become tests of pytest, which does not run this project's")
-    path = f"test_answer_{len(bug.added_tests) + 1}.py"
-    names = _test_names(text)
+    path = f"test_{called}_{len(bug.added_tests) + 1}.py"
+    names = names_of_tests(text)
     command = bug.test_command
     if any(Path(bug.subject, part.partition("::")[0]).exists() for part in _paths(command.argv)):
         command = replace(command, argv=(*command.argv, path))
@@ -59,7 +59,12 @@ def _paths(argv: Sequence[str]) -> list[str]:
     return [part for part in argv if part and not part.startswith("-")]
 
 
-def _test_names(text: str) -> list[str]:
+def names_of_tests(text: str) -> list[str]:
+    """The test functions of a file.
+
+    Raises:
+        BadInputError: when there is none, or the text is no Python.
+    """
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as error:

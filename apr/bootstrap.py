@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from apr.generation.prompt.differentiating import AuthorSettings, ModelAuthor
     from apr.generation.prompt.generator import PromptGenerator
+    from apr.generation.prompt.reproducing import ReproductionAuthor
     from apr.generation.prompt.settings import PromptSettings
     from apr.llm.cache import CachingClient
     from apr.llm.client import OpenAIClient
@@ -179,15 +180,37 @@ def open_author(
         StoreError: when the database that keeps its answers cannot be opened.
     """
     from apr.generation.prompt.differentiating import ModelAuthor
+
+    with _open_client(chosen, purse, how.seed) as client:
+        yield ModelAuthor(client, names, issue, how)
+
+
+@contextmanager
+def open_reproducer(chosen: ModelSettings, purse: Purse, seed: int) -> Iterator[ReproductionAuthor]:
+    """A model that writes tests of what an issue reports; see `open_author`."""
+    from apr.generation.prompt import reproducing
+
+    how = reproducing.ReproducingSettings(
+        min(chosen.prompt_tokens, reproducing.PROMPT_TOKENS),
+        min(chosen.answer_tokens, reproducing.ANSWER_TOKENS),
+        temperature=chosen.temperature,
+        seed=seed,
+    )
+    with _open_client(chosen, purse, seed) as client:
+        yield reproducing.ReproductionAuthor(client, how)
+
+
+@contextmanager
+def _open_client(chosen: ModelSettings, purse: Purse, seed: int) -> Iterator[CachingClient]:
+    """A model outside of any run, which is not asked the same twice."""
     from apr.llm.cache import CachingClient
     from apr.llm.client import OpenAIClient
 
     endpoint = make_endpoint(chosen, caps_money=purse.caps_money)
     endpoint.api_key()
     replies = SqlReplyStore(open_engine(AppSettings()))
-    with OpenAIClient(endpoint, purse, how.seed) as asked:
-        client = CachingClient(asked, replies, chosen.base_url or "")
-        yield ModelAuthor(client, names, issue, how)
+    with OpenAIClient(endpoint, purse, seed) as asked:
+        yield CachingClient(asked, replies, chosen.base_url or "")
 
 
 def conversation(

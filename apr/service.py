@@ -407,9 +407,9 @@ class Service:
         return self.store.load_outline(run_id)
 
     def oracle(self, run_id: str) -> Oracle | None:
-        """The measured oracle of a run that got so far."""
+        """The measured oracle of a run that got so far, without the coverage."""
         saved = self.store.load_artifact(run_id, ORACLE)
-        return None if saved is None else decode_oracle(saved)
+        return None if saved is None else decode_oracle(saved, is_brief=True)
 
     def behaviour(self, run_id: str) -> Behaviour | None:
         """How the plausible patches of a run behave, where they were compared."""

@@ -1,12 +1,16 @@
 """How fast the web server answers with many runs, a large tree and many listeners.
 
-    python benchmarks/web_load.py --runs 1000 --nodes 5000 --listeners 200
+    python benchmarks/web_load.py --part all
 
-Fills a store, serves it (`apr web`, in a process of its own) and prints: p50 and p95 of the lists
-and of one run with a large tree, one client after the other, and the processor time that the server
-used for each; how soon an event reaches so many listeners of one run; and requests per second under
-`wrk`, beside a FastAPI application that says hello, served by the same uvicorn in the same minutes.
-Needs `wrk` for the last.
+Fills a store, serves it (`apr web`, in a process of its own) and measures, one part or all:
+
+- `api`: p50 and p95 of lists and of one run with a large tree, one request after the other, and the
+  processor time that the server used for each;
+- `pages`: the same of every page of the dashboard, with its weight: the page, its style sheets,
+  scripts and pictures, as a browser loads them that has none of them yet;
+- `listeners`: how soon an event reaches many listeners of one run;
+- `wrk`: requests per second, beside a FastAPI application that says hello, served by the same
+  uvicorn in the same minutes. Needs `wrk`.
 """
 
 from __future__ import annotations
@@ -15,7 +19,6 @@ import argparse
 import asyncio
 import os
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -23,18 +26,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+from web_load_store import LARGE, VARIANTS, fill, make_run
 
 from apr.bootstrap import bootstrap
-from apr.core.bug import Bug, RunnerKind, TestCommand, TestId
-from apr.core.patch import Hunk, Patch
-from apr.core.report import Stage, TestOutcome, TestResult, ValidationReport, Verdict
-from apr.core.run import Budget, RankedPatch, RepairRun, RunStatus, Usage
-from apr.core.tree import SearchNode
+from apr.core.run import RunStatus
 from apr.service import Service
 from apr.settings import AppSettings
 
@@ -47,89 +45,87 @@ async def hello() -> dict[str, str]:
     return {"hello": "world"}
 uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", access_log=False, http="httptools")
 """
-LARGE = "260101-000000-large0"
-VERDICTS = (Verdict.STILL_FAILS, Verdict.REGRESSES, Verdict.DOES_NOT_BUILD)
+PARTS = ("api", "pages", "listeners", "wrk")
+RUN, RUN_API = f"/runs/{LARGE}", f"/api/v1/runs/{LARGE}"
+BENCHMARK = f"/benchmarks/show?name={VARIANTS}"
+REQUESTS = {
+    "list of 50 runs": "/api/v1/runs",
+    "list, searched and sorted": "/api/v1/runs?q=project&order=candidates",
+    "last page of the list": "/api/v1/runs?offset=950",
+    "a run": RUN_API,
+    "its 50 best candidates": f"{RUN_API}/candidates",
+    "one candidate": f"{RUN_API}/candidates/77",
+    "its whole tree": f"{RUN_API}/tree",
+    "its log": f"{RUN_API}/log",
+}
+PAGES = {
+    "runs": "/runs",
+    "runs, of one status": "/runs?status=exhausted",
+    "runs, searched and sorted": "/runs?q=project&sort=candidates",
+    "runs, page 20": "/runs?page=20",
+    "new run": "/new",
+    "the run": RUN,
+    "its tree": f"{RUN}/tree",
+    "its tree from node 5, wide": f"{RUN}/tree?at=5&children=200",
+    "a node": f"{RUN}/nodes/77",
+    "the winner's node": f"{RUN}/nodes/4999",
+    "candidates": f"{RUN}/candidates",
+    "candidates, page 60": f"{RUN}/candidates?page=60",
+    "heat map": f"{RUN}/heat",
+    "behaviour": f"{RUN}/questions",
+    "hunks": f"{RUN}/hunks",
+    "log": f"{RUN}/log",
+    "benchmarks": "/benchmarks",
+    "a benchmark": BENCHMARK,
+    "a benchmark, over time": f"{BENCHMARK}&over=time",
+    "a benchmark, two others": f"{BENCHMARK}&left=breadth-first&right=no-feedback",
+    "machines": "/machines",
+}
 
 
 def main() -> None:
     options = _options()
-    with tempfile.TemporaryDirectory() as folder:
-        service = bootstrap(AppSettings(data_dir=Path(folder), database_url=None))
-        fill(service, options.runs, options.nodes)
-        with serving(Path(folder)) as (url, server):
-            print(f"{options.runs:,} runs, a tree of {options.nodes:,} nodes\n")
-            print("| request | p50 ms | p95 ms | processor ms | kB |\n|---|---|---|---|---|")
-            for name, path in paths():
-                print(measure(name, url + path, options.times, server))
-            print()
-            print(asyncio.run(listen(url, service, options.listeners)))
-            print()
-            if shutil.which("wrk"):
-                compare(url, options.seconds)
+    parts = PARTS if options.part == "all" else (options.part,)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        service = bootstrap(AppSettings(data_dir=folder, database_url=None))
+        fill(service, folder, options.runs, options.nodes)
+        print(f"{options.runs:,} runs, a tree of {options.nodes:,} nodes")
+        with serving(folder) as (url, server):
+            if "api" in parts:
+                print(tabulate(url, REQUESTS, options.times, server, "application/json"))
+            if "pages" in parts:
+                print(tabulate(url, PAGES, options.times, server, "text/html"))
+            if "listeners" in parts:
+                print("\n" + asyncio.run(listen(url, service, options.listeners)))
+            if "wrk" in parts:
+                print(compare(url, options.seconds))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--part", choices=(*PARTS, "all"), default="all")
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--nodes", type=int, default=5000)
     parser.add_argument("--times", type=int, default=60)
     parser.add_argument("--listeners", type=int, default=200)
-    parser.add_argument("--seconds", type=int, default=6, help="of each measurement with wrk")
+    parser.add_argument("--seconds", type=int, default=4, help="of each measurement with wrk")
     return parser.parse_args()
-
-
-def fill(service: Service, runs: int, nodes: int) -> None:
-    """A store with many runs, one of them with a large tree and a patch."""
-    statuses = [s for s in RunStatus if s not in (RunStatus.QUEUED, RunStatus.RUNNING)]
-    begun = datetime(2026, 1, 1, tzinfo=UTC)
-    for index in range(runs - 1):
-        run = make_run(f"260102-{index:06}-{index:06x}", statuses[index % len(statuses)])
-        service.store.create_run(replace(run, created_at=begun + timedelta(minutes=index)))
-    diff = "--- a/m.py\n+++ b/m.py\n@@ -1 +1 @@\n-old\n+new\n"
-    large = make_run(LARGE, RunStatus.SUCCEEDED)
-    patches = (RankedPatch(nodes - 1, 1, diff, "template"),)
-    service.store.create_run(replace(large, created_at=begun, patches=patches))
-    service.store.save_nodes(LARGE, [SearchNode(0, None, Patch())])
-    for first in range(1, nodes, 500):
-        block = [make_node(index) for index in range(first, min(first + 500, nodes))]
-        service.store.save_nodes(LARGE, block)
-    for index in range(100):
-        service.store.append_event(LARGE, "phase", {"name": f"phase {index}"})
-
-
-def make_run(run_id: str, status: RunStatus) -> RepairRun:
-    bug = Bug(f"/projects/{run_id}", TestCommand(RunnerKind.PYTEST), name=f"project {run_id}")
-    settings = {"formula": "ochiai", "sandbox": "bubblewrap"}
-    usage = Usage(120, 100, 30.0)
-    return RepairRun(run_id, bug, settings, 0, status, Budget(), usage, datetime.now(UTC))
-
-
-def make_node(index: int) -> SearchNode:
-    tests = tuple(
-        TestResult(TestId(f"tests/test_m.py::test_{i}"), TestOutcome.FAILED, message="x" * 200)
-        for i in range(10)
-    )
-    report = ValidationReport(
-        VERDICTS[index % len(VERDICTS)],
-        Stage.FULL,
-        triggers_total=10,
-        regressions_total=80,
-        results=tests,
-    )
-    patch = Patch((Hunk("m.py", index, ("old\n",), (f"new {index}\n",)),))
-    parent = 0 if index < 10 else index // 10
-    return SearchNode(
-        index, parent, patch, 1 + len(str(index)), origin="comparison-operator", report=report
-    )
 
 
 @contextmanager
 def serving(folder: Path) -> Iterator[tuple[str, int]]:
     """`apr web` on the store, without a limit on requests; its address and process."""
     command = [sys.executable, "-m", "apr.cli.main", "web", "--port", "0", "--runs", "0"]
-    environment = os.environ | {"APR_WEB_REQUESTS_PER_SECOND": "0"}
+    settings = {
+        "APR_WEB_REQUESTS_PER_SECOND": "0",
+        "APR_WEB_BENCHMARKS": str(folder / "benchmarks"),
+    }
     with subprocess.Popen(
-        [*command, "--data", str(folder)], stderr=subprocess.PIPE, text=True, env=environment
+        [*command, "--data", str(folder)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | settings,
     ) as server:
         assert server.stderr is not None
         try:
@@ -140,43 +136,40 @@ def serving(folder: Path) -> Iterator[tuple[str, int]]:
             server.terminate()
 
 
-def paths() -> list[tuple[str, str]]:
-    """The API's requests, and the dashboard's pages where there are any."""
-    return [
-        ("list of 50 runs", "/api/v1/runs"),
-        ("list, searched and sorted", "/api/v1/runs?q=project&order=candidates"),
-        ("last page of the list", "/api/v1/runs?offset=950"),
-        ("a run", f"/api/v1/runs/{LARGE}"),
-        ("its 50 best candidates", f"/api/v1/runs/{LARGE}/candidates"),
-        ("one candidate", f"/api/v1/runs/{LARGE}/candidates/77"),
-        ("its whole tree", f"/api/v1/runs/{LARGE}/tree"),
-        ("its log", f"/api/v1/runs/{LARGE}/log"),
-        ("page: runs", "/"),
-        ("page: the run", f"/runs/{LARGE}"),
-    ]
+def tabulate(url: str, targets: dict[str, str], times: int, server: int, kind: str) -> str:
+    """A line of figures for each target."""
+    lines = ["", f"| {kind} | first ms | p50 ms | p95 ms | processor ms | kB | kB with its files |"]
+    lines.append("|---" * 7 + "|")
+    for name, path in targets.items():
+        with httpx.Client(headers={"Accept": kind}, base_url=url, timeout=60) as client:
+            lines.append(f"| {name} | {measure(client, path, times, server)} |")
+    return "\n".join(lines)
 
 
-def measure(name: str, url: str, times: int, server: int) -> str:
-    """One line of the table; a page that is not there says so.
+def measure(client: httpx.Client, path: str, times: int, server: int) -> str:
+    """Times of one request after the other, and sizes.
 
     Processor time is what the server itself has used, whatever else the machine was doing.
     """
-    headers = {"Accept": "text/html" if name.startswith("page") else "application/json"}
-    took = []
-    with httpx.Client(headers=headers, follow_redirects=True) as client:
-        for turn in range(times + 3):
-            if turn == 3:
-                used = processor_s(server)
-            begun = time.perf_counter()
-            answer = client.get(url)
-            took.append((time.perf_counter() - begun) * 1000)
-            if answer.status_code != 200:
-                return f"| {name} | status {answer.status_code} | | | |"
+    first, answer = timed(client, path)
+    used = processor_s(server)
+    took = sorted(timed(client, path)[0] for _ in range(times))
     busy = (processor_s(server) - used) * 1000 / times
-    took = sorted(took[3:])
     p95 = took[max(0, round(0.95 * len(took)) - 1)]
-    size = len(answer.content) / 1000
-    return f"| {name} | {statistics.median(took):.1f} | {p95:.1f} | {busy:.1f} | {size:.1f} |"
+    figures = (first, statistics.median(took), p95, busy)
+    size, files = len(answer.content), re.findall(r'"(/static/[^"]+)"', answer.text)
+    weight = size + sum(len(client.get(file).content) for file in set(files))
+    told = [f"{figure:.1f}" for figure in (*figures, size / 1000, weight / 1000)]
+    return " | ".join(told)
+
+
+def timed(client: httpx.Client, path: str) -> tuple[float, httpx.Response]:
+    """The milliseconds that a request took, and its answer."""
+    begun = time.perf_counter()
+    answer = client.get(path)
+    took = (time.perf_counter() - begun) * 1000
+    assert answer.status_code == 200, f"{path}: status {answer.status_code}"
+    return took, answer
 
 
 def processor_s(process: int) -> float:
@@ -227,7 +220,7 @@ async def listen(url: str, service: Service, count: int) -> str:
     )
 
 
-def compare(url: str, seconds: int) -> None:
+def compare(url: str, seconds: int) -> str:
     """Requests per second beside a bare application, twice in turn."""
     with subprocess.Popen([sys.executable, "-c", HELLO, "8199"]) as bare:
         try:
@@ -236,7 +229,9 @@ def compare(url: str, seconds: int) -> None:
                 ("FastAPI, hello world", "http://127.0.0.1:8199/"),
                 ("health", f"{url}/api/v1/health"),
                 ("list of 50 runs", f"{url}/api/v1/runs"),
-                ("a run with 5,000 nodes", f"{url}/api/v1/runs/{LARGE}"),
+                ("a run", f"{url}{RUN_API}"),
+                ("page: runs", f"{url}/runs"),
+                ("page: the run", f"{url}{RUN}"),
             ]
             rates: dict[str, list[float]] = {name: [] for name, _ in targets}
             for _ in range(2):
@@ -245,10 +240,11 @@ def compare(url: str, seconds: int) -> None:
         finally:
             bare.terminate()
     base = statistics.mean(rates[targets[0][0]])
-    print("| under wrk, 16 connections | requests/s | to hello world |\n|---|---|---|")
+    lines = ["", "| under wrk, 16 connections | requests/s | to hello world |", "|---|---|---|"]
     for name, found in rates.items():
         rate = statistics.mean(found)
-        print(f"| {name} | {rate:,.0f} | {rate / base:.2f} |")
+        lines.append(f"| {name} | {rate:,.0f} | {rate / base:.3f} |")
+    return "\n".join(lines)
 
 
 def wrk(url: str, seconds: int) -> float:

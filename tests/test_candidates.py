@@ -29,7 +29,7 @@ from validation.patchdiff.model import DiffSettings, DiffVerdict
 SUBJECT = BUGS / "off_by_one" / "subject"
 FAULT = "len(values) - size)"
 FIXES = ("len(values) - size + 1)", "1 - size + len(values))", "max(len(values), 3) - size + 1)")
-SETTINGS = RunSettings(compare_seconds=15.0, patches=3)
+SETTINGS = RunSettings(compare_seconds=5.0, patches=3)
 
 
 @pytest.fixture(scope="module")

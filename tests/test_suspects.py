@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import zlib
+from dataclasses import replace
+
 import pytest
 
 from apr.core.bug import TestId
@@ -73,4 +77,14 @@ def test_given_locations_are_taken_at_their_word() -> None:
 
 def test_an_oracle_survives_storage() -> None:
     known = oracle((F, G), others=(OTHER,))
-    assert decode_oracle(encode_oracle(known)) == known
+    assert known.matrix is not None
+    stored = encode_oracle(known)
+    assert decode_oracle(stored) == known
+    assert decode_oracle(stored, is_brief=True) == replace(known, matrix=None)
+
+
+def test_an_oracle_of_an_earlier_version_is_read() -> None:
+    """It was one line of JSON, with the matrix in it."""
+    known = oracle((F, G), others=(OTHER,))
+    head, matrix = map(json.loads, zlib.decompress(encode_oracle(known)).splitlines())
+    assert decode_oracle(zlib.compress(json.dumps(head | {"matrix": matrix}).encode())) == known

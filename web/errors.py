@@ -148,11 +148,11 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def refused_by_framework(request: Request, error: HTTPException) -> Response:
-        kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-        return respond(
-            request,
-            Problem(error.status_code, kind, str(error.detail), headers=error.headers or {}),
-        )
+        phrase = HTTPStatus(error.status_code).phrase
+        kind, said = phrase.lower().replace(" ", "-"), str(error.detail)
+        if said == phrase:  # which the title says already
+            said = f"{request.url.path} answers no {request.method} request"
+        return respond(request, Problem(error.status_code, kind, said, headers=error.headers or {}))
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> Response:

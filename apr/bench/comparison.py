@@ -122,11 +122,7 @@ def compare(trials: Sequence[Trials], budget: int) -> Comparison:
     Raises:
         BadInputError: when there is no bug that all variants have run with one seed.
     """
-    seeds = tuple(sorted(set.intersection(*(set(each.records) for each in trials))))
-    bugs = _common_bugs(trials, seeds)
-    if not bugs:
-        names = ", ".join(each.variant for each in trials)
-        raise BadInputError(f"there is no bug that was run with the same seeds by all of: {names}")
+    bugs, seeds = common(trials)
     first, *others = trials
     return Comparison(
         bugs,
@@ -137,9 +133,19 @@ def compare(trials: Sequence[Trials], budget: int) -> Comparison:
     )
 
 
-def _common_bugs(trials: Sequence[Trials], seeds: Sequence[int]) -> tuple[str, ...]:
+def common(trials: Sequence[Trials]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The bugs and the seeds that all variants have run.
+
+    Raises:
+        BadInputError: when there is no such bug.
+    """
+    seeds = tuple(sorted(set.intersection(*(set(each.records) for each in trials))))
     cells = [set(each.records[seed]) for each in trials for seed in seeds]
-    return tuple(sorted(set.intersection(*cells))) if cells else ()
+    bugs = tuple(sorted(set.intersection(*cells))) if cells else ()
+    if not bugs:
+        names = ", ".join(each.variant for each in trials)
+        raise BadInputError(f"there is no bug that was run with the same seeds by all of: {names}")
+    return bugs, seeds
 
 
 def summarize(trials: Trials, bugs: Sequence[str], seeds: Sequence[int], budget: int) -> Summary:

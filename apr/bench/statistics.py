@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import random
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from operator import mul
 from statistics import fmean
@@ -46,13 +48,19 @@ def bootstrap(statistic: Statistic, bugs: int, seed: int, resamples: int = RESAM
     value = statistic(everything)
     if not bugs:
         return Estimate(value, value, value)
-    rng = random.Random(seed)
-    drawn = (statistic(rng.choices(everything, k=bugs)) for _ in range(resamples))
+    drawn = map(statistic, _resamples(bugs, seed, resamples))
     found = sorted(each for each in drawn if not math.isnan(each))
     if not found:
         return Estimate(value, value, value)
     tail = (1.0 - CONFIDENCE) / 2
     return Estimate(value, quantile(found, tail), quantile(found, 1.0 - tail))
+
+
+@lru_cache(maxsize=2)
+def _resamples(bugs: int, seed: int, resamples: int) -> Sequence[Sequence[int]]:
+    """Bugs drawn with replacement; the same ones serve every statistic of a comparison."""
+    rng, everything = random.Random(seed), range(bugs)
+    return [array("I", rng.choices(everything, k=bugs)) for _ in range(resamples)]
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
@@ -67,7 +75,7 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 def bootstrap_sum(values: Sequence[float], seed: int) -> Estimate:
     """The sum over all bugs of a value that each bug has."""
-    return bootstrap(lambda drawn: math.fsum(values[i] for i in drawn), len(values), seed)
+    return bootstrap(lambda drawn: math.fsum(map(values.__getitem__, drawn)), len(values), seed)
 
 
 def bootstrap_mean(values: Sequence[float], seed: int) -> Estimate:
@@ -116,9 +124,10 @@ def sign_flip(differences: Sequence[float], seed: int, flips: int = FLIPS) -> fl
     if len(sizes) <= MOST_EXACT:
         patterns = list(product((1, -1), repeat=len(sizes)))
         return fmean(abs(_signed(sizes, signs)) >= observed for signs in patterns)
-    rng = random.Random(seed)
+    toss = random.Random(seed).random
     extreme = sum(
-        abs(_signed(sizes, rng.choices((1, -1), k=len(sizes)))) >= observed for _ in range(flips)
+        abs(math.fsum(size if toss() < 0.5 else -size for size in sizes)) >= observed
+        for _ in range(flips)
     )
     return (extreme + 1) / (flips + 1)
 

@@ -29,6 +29,7 @@ from apr.cli.bench_programs import (
     humanevalfix_loader,
     quixbugs_loader,
 )
+from apr.cli.bench_swebench import swebench
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
 from apr.cli.model_options import ModelOptions
@@ -60,6 +61,7 @@ app.command("curves")(curves)
 app.add_typer(check_app, name="check")
 app.command("defects4j")(defects4j)
 check_app.command("defects4j")(check_defects4j)
+app.command("swebench")(swebench)
 
 
 @app.command("quixbugs")

@@ -29,6 +29,7 @@ from apr.cli.bench_programs import (
     humanevalfix_loader,
     quixbugs_loader,
 )
+from apr.cli.evaluate import Conditions
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
 from apr.cli.output import emit, emit_json, emit_rich, err_console
@@ -53,14 +54,10 @@ WorkersOption = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class CheckOptions:
-    """What all benchmarks are asked alike."""
+class RecordOptions:
+    """Which bugs are checked, how many at once, and where the records go."""
 
     only: OnlyOption = None
-    repeats: o.RepeatsOption = 3
-    test_timeout: o.TestTimeoutOption = 60.0
-    memory: o.MemoryOption = 2048
-    sandbox: o.SandboxOption = o.Sandbox.AUTO
     workers: WorkersOption = 1
     output: DirectoryOption = None
     redo: RedoOption = False
@@ -72,6 +69,25 @@ class CheckOptions:
         """The bugs asked for; None: all."""
         return tuple(self.only) if self.only else None
 
+    def open_file(
+        self, benchmark: str, protocol: Mapping[str, Any], names: Collection[str]
+    ) -> CheckFile:
+        """The records of the benchmark's checks, those to be redone dropped."""
+        from apr.bench.check import CheckFile
+
+        path = None if self.output is None else self.output / f"{benchmark}.checks.jsonl"
+        return CheckFile(path, protocol, names if self.redo else ())
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOptions(RecordOptions):
+    """What all benchmarks are asked alike whose bugs are repaired, too."""
+
+    repeats: o.RepeatsOption = 3
+    test_timeout: o.TestTimeoutOption = 60.0
+    memory: o.MemoryOption = 2048
+    sandbox: o.SandboxOption = o.Sandbox.AUTO
+
     def settings(self) -> RunSettings:
         """How the tests are run: nothing that was measured before is believed."""
         return make_settings(
@@ -82,15 +98,6 @@ class CheckOptions:
             jobs=1,
             reuse_baseline=False,
         )
-
-    def open_file(
-        self, benchmark: str, protocol: Mapping[str, Any], names: Collection[str]
-    ) -> CheckFile:
-        """The records of the benchmark's checks, those to be redone dropped."""
-        from apr.bench.check import CheckFile
-
-        path = None if self.output is None else self.output / f"{benchmark}.checks.jsonl"
-        return CheckFile(path, protocol, names if self.redo else ())
 
 
 @app.command("quixbugs")
@@ -136,6 +143,33 @@ def folder(
     run_check(load, options)
 
 
+@app.command("swebench")
+@grouped
+def swebench(
+    dataset: Annotated[
+        str,
+        typer.Option(
+            "--dataset",
+            metavar="FILE|NAME",
+            help="JSON(L), parquet, or a published dataset such as lite or verified.",
+        ),
+    ],
+    conditions: Conditions,
+    options: RecordOptions,
+    split: Annotated[
+        str, typer.Option("--split", metavar="NAME", help="Of a published dataset.")
+    ] = "test",
+) -> None:
+    """Check instances of SWE-bench as its official harness would judge the developers' patches.
+
+    Test by test: FAIL_TO_PASS has to fail without a patch and to pass with it, and PASS_TO_PASS to
+    pass with it.
+    """
+    from apr.cli.swebench_checks import check_instances
+
+    check_instances(dataset, split, conditions, options)
+
+
 def run_check(load: Callable[[Path], Dataset], options: CheckOptions) -> None:
     """Check what has no record yet, and print the records of all."""
     from apr.cli.checks import check_bug
@@ -152,7 +186,7 @@ def run_check(load: Callable[[Path], Dataset], options: CheckOptions) -> None:
 
 
 @contextmanager
-def working_folder(options: CheckOptions) -> Iterator[Path]:
+def working_folder(options: RecordOptions) -> Iterator[Path]:
     """Where subjects are made: beside the records, or where nothing stays."""
     if options.output is None:
         with temporary_folder("check") as work:
@@ -167,7 +201,7 @@ def check_missing(
     names: Sequence[str],
     check: Callable[[str], BugCheck],
     file: CheckFile,
-    options: CheckOptions,
+    options: RecordOptions,
 ) -> None:
     """Check the bugs without a verdict, several at once, and keep each record as it comes.
 

@@ -28,6 +28,14 @@ OnlyOption = Annotated[
 BenchSecondsOption = Annotated[
     float, typer.Option("--seconds", metavar="S", min=0.1, help="Seconds of search for each bug.")
 ]
+RepositoriesOption = Annotated[
+    Path,
+    typer.Option(
+        "--repositories",
+        metavar="DIR",
+        help="Clones of the repositories, named OWNER__NAME, OWNER/NAME or NAME.",
+    ),
+]
 DivergenceOption = Annotated[
     float,
     typer.Option(

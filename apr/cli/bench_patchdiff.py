@@ -15,7 +15,7 @@ from rich.text import Text
 
 from apr.cli import options as o
 from apr.cli.author_options import AuthorOptions
-from apr.cli.bench_options import OnlyOption
+from apr.cli.bench_options import OnlyOption, RepositoriesOption
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
 from apr.cli.output import Format, emit, emit_json, emit_rich, err_console
@@ -42,14 +42,7 @@ class Inputs:
     predictions: Annotated[
         Path, typer.Option("--predictions", metavar="FILE", help="Predictions of it: JSON(L).")
     ]
-    repositories: Annotated[
-        Path,
-        typer.Option(
-            "--repositories",
-            metavar="DIR",
-            help="Clones of the repositories, named OWNER__NAME, OWNER/NAME or NAME.",
-        ),
-    ]
+    repositories: RepositoriesOption
     only: OnlyOption = None
     python: Annotated[
         str | None,
@@ -126,7 +119,8 @@ def patchdiff(
     built once; which versions do is known (see docs/adr/0012).
     """
     from apr.bench.divergence import ComparisonFile
-    from apr.datasets.swebench.local import Places, default_cache_dir
+    from apr.datasets.swebench.local import Places
+    from apr.settings import default_cache_dir
 
     questions = read_questions(inputs.dataset, inputs.predictions, inputs.only)
     if not inputs.repositories.is_dir():
@@ -150,7 +144,8 @@ def read_questions(dataset: Path, predictions: Path, only: Sequence[str] | None)
     """
     from apr.datasets.swebench.instances import load_instances, load_predictions
 
-    given = [p for p in load_predictions(predictions) if not only or p.instance_id in only]
+    named = [p for p in load_predictions(predictions) if not only or p.instance_id in only]
+    given = [each for each in named if each.patch.strip()]
     if not given:
         raise BadInputError(f"{predictions} has no patch for what was asked")
     instances = load_instances(dataset, {each.instance_id for each in given})

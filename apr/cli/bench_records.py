@@ -17,8 +17,10 @@ from apr.cli.text import count, duration, one_line
 
 COLUMNS = (
     *("bug", "verdict", "label", "to first", "candidates", "search"),
-    *("exact", "beside reference", "change"),
+    *("exact", "behaves", "change"),
 )
+BESIDE = ("exact", "behaves")
+"""Columns of the comparison with the reference version, shown where there was one."""
 
 
 def describe_record(record: BugRecord) -> str:
@@ -52,7 +54,7 @@ def record_cells(record: BugRecord) -> tuple[str, ...]:
         f"{record.candidates:,}",
         f"{record.seconds:.1f} s",
         {None: "", True: "yes", False: "no"}[record.exact],
-        record.divergence,
+        record.divergence.partition("-as-")[0],
         one_line(record.origin or (record.message if record.verdict == "error" else "")),
     )
 
@@ -80,20 +82,33 @@ def _beside(records: Sequence[BugRecord]) -> str:
     return f"; {', '.join(told)}" if told else ""
 
 
+def _shown(records: Sequence[BugRecord]) -> list[int]:
+    """The columns that say anything."""
+    rows = [record_cells(record) for record in records]
+    return [
+        index
+        for index, title in enumerate(COLUMNS)
+        if title not in BESIDE or any(row[index] for row in rows)
+    ]
+
+
 def render_records(records: Sequence[BugRecord]) -> Table:
     """The records as a table for a terminal."""
     styles = {"plausible": "green", "error": "bold red", "overfitting": "yellow"}
     table = Table(box=None, pad_edge=False)
-    for title in COLUMNS:
+    shown = _shown(records)
+    for title in (COLUMNS[index] for index in shown):
         right = title in ("to first", "candidates", "search")
         table.add_column(title, justify="right" if right else "left", overflow="fold")
     for record in records:
-        table.add_row(*(Text(cell, style=styles.get(cell, "")) for cell in record_cells(record)))
+        cells = record_cells(record)
+        table.add_row(*(Text(cells[i], style=styles.get(cells[i], "")) for i in shown))
     return table
 
 
 def render_markdown(records: Sequence[BugRecord]) -> str:
     """The records as a Markdown table."""
-    lines = [markdown_row(COLUMNS), markdown_row(["---"] * len(COLUMNS))]
-    lines += [markdown_row(record_cells(record)) for record in records]
+    shown = _shown(records)
+    lines = [markdown_row([COLUMNS[index] for index in shown]), markdown_row(["---"] * len(shown))]
+    lines += [markdown_row([record_cells(record)[i] for i in shown]) for record in records]
     return "\n".join([*lines, "", describe_totals(records)]) + "\n"

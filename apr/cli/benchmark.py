@@ -15,8 +15,14 @@ from apr.bench.journal import ERROR
 from apr.bench.records import NONE, PLAUSIBLE, BugRecord, Protocol
 from apr.cli.progress import Listener
 from apr.cli.references import compare_with_reference, perfect_locations, reference_of
+from apr.cli.reproducing import plan_issue_run
 from apr.core.bug import Bug
-from apr.core.errors import AprError, SandboxDiedError
+from apr.core.errors import (
+    AprError,
+    NotReproducedError,
+    PatchDoesNotApplyError,
+    SandboxDiedError,
+)
 from apr.core.ports import Sandbox
 from apr.core.report import CorrectnessLabel
 from apr.datasets.dataset import Dataset
@@ -58,10 +64,24 @@ def _repair(
     service: Service, dataset: Dataset, bug: Bug, protocol: Protocol, listener: Listener
 ) -> BugRecord:
     settings = located(dataset, bug, protocol.settings)
-    run = service.submit_run(bug, settings, protocol.budget, protocol.seed)
+    budget, author = protocol.budget, ""
+    if dataset.from_issues:
+        try:
+            planned = plan_issue_run(bug, settings, budget, protocol.seed, listener)
+        except NotReproducedError as error:
+            return BugRecord(
+                bug.name,
+                NONE,
+                message=str(error),
+                localization=settings.localization,
+                reproduction="none",
+            )
+        bug, settings, budget = planned.bug, planned.settings, planned.budget
+        author = planned.author
+    run = service.submit_run(bug, settings, budget, protocol.seed)
     run = service.execute_run(run.id, listener)
     details = load_details(service, run)
-    record = make_record(details)
+    record = replace(make_record(details), reproduction=author)
     if not run.patches:
         return record
     record = add_label(record, judge(details, dataset, settings))
@@ -84,7 +104,10 @@ def add_likeness(
 ) -> BugRecord:
     """The record with how the final patch compares with the reference version, if there is one."""
     bug = details.run.bug
-    reference = reference_of(dataset, bug, SourceTree(Path(bug.subject)))
+    try:
+        reference = reference_of(dataset, bug, SourceTree(Path(bug.subject)))
+    except PatchDoesNotApplyError as error:  # the repair is none the worse for it
+        return replace(record, divergence=ERROR, message=f"the reference patch: {error}")
     chosen = final_patch(details)
     node = None if chosen is None else details.node(chosen)
     if reference is None or node is None:

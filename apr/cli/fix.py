@@ -16,6 +16,8 @@ from apr.cli.groups import grouped
 from apr.cli.images import make_ready
 from apr.cli.model_options import ModelOptions
 from apr.cli.output import PatchFormat, check_output, err_console
+from apr.cli.progress import reporting
+from apr.cli.reproducing import plan_issue_run
 from apr.cli.request import localization_settings, make_bug, make_settings, open_service
 from apr.cli.subject_options import JudgingOptions, PlaceOptions, SuiteOptions
 from apr.cli.text import one_line
@@ -32,6 +34,7 @@ class FixOptions:
     location: o.LocationOption = None
     localization: o.LocalizationOption = None
     issue: o.IssueOption = None
+    reproduce: o.ReproduceOption = False
     formula: o.FormulaOption = "ochiai"
     policy: o.PolicyOption = o.Policy.MCTS
     candidates: o.CandidatesOption = None
@@ -92,6 +95,10 @@ def fix(
     )
     budget = language_model.budget(search.candidates, search.seconds)
     make_ready(image, bug, quiet=quiet)
+    if search.reproduce:
+        with reporting(quiet=quiet) as listener:
+            planned = plan_issue_run(bug, settings, budget, search.seed, listener)
+        bug, settings, budget = planned.bug, planned.settings, planned.budget
     service = open_service()
     submitted = service.submit_run(bug, settings, budget, search.seed)
     run = distribution.execute(service, submitted.id, queue, quiet=quiet)

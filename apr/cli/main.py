@@ -21,6 +21,7 @@ from apr.cli import (
     ci,
     diff,
     doctor,
+    evaluate,
     fix,
     gc,
     localize,
@@ -120,6 +121,9 @@ app.command(
 )(train.train)
 app.add_typer(sandbox.app, name="sandbox", rich_help_panel=MACHINE)
 app.add_typer(token.app, name="token", rich_help_panel=MACHINE)
+app.command("evaluate", help=_help(evaluate.evaluate), rich_help_panel=BENCHMARKS)(
+    evaluate.evaluate
+)
 app.add_typer(bench.app, name="bench", rich_help_panel=BENCHMARKS)
 
 

@@ -276,6 +276,15 @@ IssueOption = Annotated[
         help="Text that describes the bug, for --localization and for generators that can read.",
     ),
 ]
+ReproduceOption = Annotated[
+    bool,
+    typer.Option(
+        "--reproduce",
+        rich_help_panel=SEARCH,
+        help="No test fails: make one of the example in --issue, or have the model write one, and"
+        " keep it if it fails as the issue says.",
+    ),
+]
 SecondsOption = Annotated[
     float | None,
     typer.Option(

@@ -91,17 +91,18 @@ def web(
         from web.server import serve
     except ModuleNotFoundError as error:
         raise EnvironmentUnusableError(MISSING.format(name=error.name)) from None
-    paths = allow_path if allow_path is not None or auth else [Path.cwd()]
+    paths = tuple(path.resolve() for path in allow_path or ())
+    lists = {"public_names": name, "allowed_paths": paths, "allowed_urls": allow_url}
     settings = _settings(
         host=host,
         port=port,
         authenticate=auth,
         is_https=https,
         runs_at_once=runs,
-        public_names=tuple(name or ()),
-        allowed_paths=tuple(path.resolve() for path in paths or ()),
-        allowed_urls=tuple(allow_url or ()),
+        **{option: tuple(given) for option, given in lists.items() if given},
     )
+    if not auth and not settings.allowed_paths:
+        settings = settings.model_copy(update={"allowed_paths": (Path.cwd(),)})
     installation = _installation(data)
     check_installation(installation)
     app = create_app(settings, installation)

@@ -34,7 +34,7 @@ def write_commit(clone: Path, commit: str, folder: Path) -> None:
     """Write the commit's files, all of them: an archive would leave out what it is told to."""
     with tempfile.TemporaryDirectory() as scratch:
         environment = {"GIT_INDEX_FILE": str(Path(scratch, "index"))}
-        here = [_git_dir(clone), "--work-tree", str(folder.resolve())]
+        here = ["--git-dir", str(find_git_dir(clone)), "--work-tree", str(folder.resolve())]
         git([*here, "read-tree", commit], folder, environment=environment)
         git([*here, "checkout-index", "--all", "--force"], folder, environment=environment)
 
@@ -45,12 +45,13 @@ def read_committed(clone: Path, commit: str, path: str) -> bytes:
     Raises:
         BadInputError: when there is none.
     """
-    return git([_git_dir(clone), "show", f"{commit}:{path}"], clone)
+    return git(["--git-dir", str(find_git_dir(clone)), "show", f"{commit}:{path}"], clone)
 
 
-def _git_dir(clone: Path) -> str:
+def find_git_dir(clone: Path) -> Path:
+    """Where the objects of a clone are, bare or not."""
     inner = clone / ".git"
-    return f"--git-dir={(inner if inner.exists() else clone).resolve()}"
+    return (inner if inner.exists() else clone).resolve()
 
 
 def git(

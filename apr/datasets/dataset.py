@@ -47,6 +47,7 @@ class Dataset:
 
     `prepare` makes a listed bug ready to be repaired, where that takes long or may fail: what is
     not known before, such as the subject's folder, is in the bug that it returns.
+    `from_issues`: no test shows the bugs, so that their issues have to be reproduced first.
     The accessors of a benchmark that several processes run at once can be pickled.
     """
 
@@ -55,6 +56,7 @@ class Dataset:
     reference_program: Callable[[Bug], ReferenceProgram | None] = _nothing
     reference_patch: Callable[[Bug], str | None] = _nothing
     prepare: Callable[[Bug], Bug] = _as_listed
+    from_issues: bool = False
 
     def __len__(self) -> int:
         return len(self.bugs)

@@ -5,7 +5,7 @@ A dashboard shows thousands of nodes; their reports stay packed, since the colum
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy import Engine, Select, func, or_, select
 from sqlalchemy import insert as plain_insert
 
 from apr.core.patch import Patch
-from apr.core.report import ValidationReport
+from apr.core.report import ValidationReport, Verdict
 from apr.core.run import RepairRun, RunStatus
 from apr.settings import RunSettings
 from apr.storage import codec, kept
@@ -161,14 +161,48 @@ class RunCatalog:
         query = _SUMMARIES.where(NodeRow.run_id == run_id, NodeRow.node_id > after)
         query = query.order_by(NodeRow.node_id).limit(limit)
         with reading(self._engine) as connection:
-            return [NodeSummary(*row) for row in connection.execute(query)]
+            return [NodeSummary(*row) for row in connection.execute(query).all()]
+
+    def lineage(self, run_id: str, node_id: int) -> Sequence[NodeSummary]:
+        """The nodes from the root to this one, which is the last."""
+        node = NodeRow
+        own = select(node.node_id, node.parent_id).where(node.run_id == run_id)
+        found = own.where(node.node_id == node_id).cte("lineage", recursive=True)
+        found = found.union_all(own.where(node.node_id == found.c.parent_id))
+        query = _SUMMARIES.where(node.run_id == run_id, node.node_id.in_(select(found.c.node_id)))
+        with reading(self._engine) as connection:
+            return [NodeSummary(*row) for row in connection.execute(query.order_by(node.node_id))]
+
+    def children(self, run_id: str, node_id: int) -> Sequence[NodeSummary]:
+        """The children of a node, the highest reward first, the earliest among equals."""
+        query = _SUMMARIES.where(NodeRow.run_id == run_id, NodeRow.parent_id == node_id)
+        query = query.order_by(NodeRow.reward.desc(), NodeRow.node_id)
+        with reading(self._engine) as connection:
+            return [NodeSummary(*row) for row in connection.execute(query).all()]
+
+    def first_plausible(self, run_id: str) -> int | None:
+        """The first node whose patch is plausible."""
+        plausible = ReportRow.verdict == Verdict.PLAUSIBLE.value
+        query = _SUMMARIES.with_only_columns(func.min(NodeRow.node_id), maintain_column_froms=True)
+        with reading(self._engine) as connection:
+            found: int | None = connection.execute(
+                query.where(NodeRow.run_id == run_id, plausible)
+            ).scalar()
+            return found
+
+    def patches(self, run_id: str, node_ids: Collection[int]) -> Mapping[int, Patch]:
+        """The patches of these nodes."""
+        query = select(NodeRow.node_id, CandidateRow.patch).join(CandidateRow, _SAME_CANDIDATE)
+        query = query.where(NodeRow.run_id == run_id, NodeRow.node_id.in_(node_ids))
+        with reading(self._engine) as connection:
+            return {row[0]: codec.decode_patch(row[1]) for row in connection.execute(query)}
 
     def best_nodes(self, run_id: str, limit: int, offset: int = 0) -> Sequence[NodeSummary]:
         """Candidates, the root left out, the highest reward first, the earliest among equals."""
         query = _SUMMARIES.where(NodeRow.run_id == run_id, NodeRow.parent_id.is_not(None))
         query = query.order_by(NodeRow.reward.desc(), NodeRow.node_id).limit(limit).offset(offset)
         with reading(self._engine) as connection:
-            return [NodeSummary(*row) for row in connection.execute(query)]
+            return [NodeSummary(*row) for row in connection.execute(query).all()]
 
     def node(
         self, run_id: str, node_id: int

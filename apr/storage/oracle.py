@@ -1,4 +1,7 @@
-"""An oracle as bytes, so that what was measured once need not be measured again."""
+"""An oracle as bytes, so that what was measured once need not be measured again.
+
+Two lines of JSON: what readers ask for, and the coverage matrix, which is large and seldom needed.
+"""
 
 from __future__ import annotations
 
@@ -16,28 +19,36 @@ from apr.storage.codec import decode_result, encode_result
 
 
 def encode_oracle(oracle: Oracle) -> bytes:
-    """Compressed JSON."""
+    """Compressed lines of JSON."""
+    matrix = None if oracle.matrix is None else _encode_matrix(oracle.matrix)
     document = {
         "baseline": _encode_baseline(oracle.baseline),
-        "matrix": None if oracle.matrix is None else _encode_matrix(oracle.matrix),
         "locations": [_encode_location(location) for location in oracle.locations],
         "subject": oracle.subject_digest,
         "staging": None if oracle.staging is None else asdict(oracle.staging),
     }
-    return zlib.compress(json.dumps(document, separators=(",", ":")).encode())
+    lines = (json.dumps(each, separators=(",", ":")) for each in (document, matrix))
+    return zlib.compress("\n".join(lines).encode())
 
 
-def decode_oracle(data: bytes) -> Oracle:
-    """The inverse of `encode_oracle`."""
-    document = json.loads(zlib.decompress(data))
-    matrix, staging = document["matrix"], document.get("staging")
+def decode_oracle(data: bytes, *, is_brief: bool = False) -> Oracle:
+    """The inverse of `encode_oracle`; a brief one has no matrix."""
+    first, _, second = zlib.decompress(data).partition(b"\n")
+    document = json.loads(first)
+    staging = document.get("staging")
     return Oracle(
         baseline=_decode_baseline(document["baseline"]),
-        matrix=None if matrix is None else _decode_matrix(matrix),
+        matrix=None if is_brief else _read_matrix(document, second),
         locations=tuple(_decode_location(fields) for fields in document["locations"]),
         subject_digest=document["subject"],
         staging=None if staging is None else Staging(**staging),
     )
+
+
+def _read_matrix(document: dict[str, Any], line: bytes) -> CoverageMatrix | None:
+    """The matrix of the second line; earlier versions wrote one line, with the matrix in it."""
+    matrix = json.loads(line) if line else document["matrix"]
+    return None if matrix is None else _decode_matrix(matrix)
 
 
 def completed(kept: Oracle, later: Oracle) -> Oracle:

@@ -1,8 +1,9 @@
 """Takes the pictures of the dashboard, in both themes, from a server that runs already.
 
-    python docs/screenshots/take.py URL RUN [BENCHMARK]
+    python docs/screenshots/take.py URL TOKEN RUN BENCHMARK
 
-RUN is the id of a run with several patches; it needs the packages of the extra `dev`, and Chromium.
+The server asks for TOKEN. RUN is the id of a run with several patches, BENCHMARK the name of a
+folder of records. It needs the packages of the extra `dev`, and Chromium.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
+from playwright.sync_api import Page
+
 from support.browser import browsing, tab
 
 HERE = Path(__file__).parent
@@ -19,8 +22,9 @@ LARGEST = 150_000
 SIZE = {"width": 1280, "height": 760}
 
 
-def main(url: str, run: str, benchmark: str = "") -> None:
+def main(url: str, token: str, run: str, benchmark: str) -> None:
     """Take them all."""
+    records = f"/benchmarks/show?name={benchmark}"
     pages = {
         "runs": "/runs",
         "new-run": "/new",
@@ -33,19 +37,30 @@ def main(url: str, run: str, benchmark: str = "") -> None:
         "hunks": f"/runs/{run}/hunks",
         "log": f"/runs/{run}/log",
         "benchmarks": "/benchmarks",
+        "benchmark": records,
+        "benchmark-curves": f"{records}&over=time#curves",
+        "benchmark-bugs": f"{records}#bugs",
         "machines": "/machines",
         "error": "/nothing-here",
     }
-    if benchmark:
-        pages["benchmark"] = f"/benchmarks/show?name={benchmark}"
     with browsing() as browser:
         for theme in ("light", "dark"):
             with tab(browser, url, color_scheme=theme, viewport=SIZE) as opened:
+                page = opened.go("/login")
+                take(page, f"login-{theme}")
+                page.get_by_label("Token").fill(token)
+                page.get_by_role("button", name="Log in").click()
+                page.wait_for_url("**/runs")
                 for name, path in pages.items():
-                    target = HERE / f"{name}-{theme}.png"
-                    opened.go(path).screenshot(path=target)
-                    size = target.stat().st_size
-                    print(f"{target.name}: {size:,} bytes{' TOO LARGE' * (size > LARGEST)}")
+                    take(opened.go(path), f"{name}-{theme}")
+
+
+def take(page: Page, name: str) -> None:
+    """The picture of what the window shows."""
+    target = HERE / f"{name}.png"
+    page.screenshot(path=target)
+    size = target.stat().st_size
+    print(f"{target.name}: {size:,} bytes{' TOO LARGE' * (size > LARGEST)}")
 
 
 if __name__ == "__main__":

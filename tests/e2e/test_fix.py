@@ -27,7 +27,7 @@ def apply(folder: Path, diff: str) -> None:
     subprocess.run(["git", "apply", "-"], cwd=folder, input=diff.encode(), check=True, timeout=30)
 
 
-@pytest.mark.parametrize("name", ["missing_guard", "class_method", "src_layout", "infinite_loop"])
+@pytest.mark.parametrize("name", ["class_method", "src_layout", "infinite_loop"])
 def test_a_bug_is_fixed_and_the_diff_applies(apr, copy_bug, name: str) -> None:
     subject = copy_bug(name)
     before = snapshot(subject)
@@ -147,7 +147,7 @@ def test_given_location_is_where_every_patch_is(apr, copy_bug) -> None:
     source = next(subject.glob("*.py"))
     lines = source.read_text().splitlines()
     line = next(n for n, text in enumerate(lines, 1) if text.lstrip().startswith("return"))
-    done = apr("fix", subject, "--location", f"{source.name}:{line}", "--candidates", 40)
+    done = apr("fix", subject, "--location", f"{source.name}:{line}", "--candidates", 12)
     assert done.returncode in (0, 1), done.stderr
     nodes = json.loads(apr("tree", "last", "--format", "json").stdout)["nodes"]
     single = [node["hunks"] for node in nodes if node["depth"] == 1]

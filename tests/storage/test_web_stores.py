@@ -88,6 +88,15 @@ def test_nodes_are_told_without_their_reports(engine: Engine) -> None:
     assert found is not None
     assert (found[1], found[2]) == (patches[2], report)
     assert catalog.node("r", 9) is None
+    assert [node.id for node in catalog.lineage("r", 3)] == [0, 1, 3]
+    assert [node.id for node in catalog.children("r", 0)] == [2, 1]
+    assert catalog.patches("r", [0, 3, 9]) == {0: Patch(), 3: patches[2]}
+    assert catalog.first_plausible("r") is None
+    won = ValidationReport(Verdict.PLAUSIBLE, Stage.CONFIRM)
+    store.save_nodes(
+        "r", [SearchNode(4, 3, Patch((Hunk("m.py", 1, ("a\n",), ()),)), 3, report=won)]
+    )
+    assert catalog.first_plausible("r") == 4
     store.append_event("r", "phase", {"name": "a"})
     store.append_event("r", "phase", {"name": "b"})
     assert catalog.heads(["r", "gone"])["r"].last_event == 2

@@ -33,6 +33,28 @@ new file mode 100644
 """
 
 
+SCRIPT = f"""\
+#!/bin/bash
+set -uxo pipefail
+source /opt/miniconda3/bin/activate
+conda activate testbed
+cd /testbed
+git config --global --add safe.directory /testbed
+export PYTEST_DISABLE_PLUGIN_AUTOLOAD=1
+git status
+git show
+python -m pip install -e .
+git checkout BASE test_old.py
+git apply -v - <<'EOF_114329324912'
+{TEST_PATCH}
+EOF_114329324912
+: '>>>>> Start Test Output'
+pytest -rA test_shop.py test_old.py
+: '>>>>> End Test Output'
+git checkout BASE test_old.py
+"""
+
+
 def git(folder: Path, *arguments: str) -> str:
     identity = ("-c", "user.name=A", "-c", "user.email=a@example.org")
     command = ["git", *identity, *arguments]
@@ -47,6 +69,9 @@ def make_repository(folder: Path) -> dict[str, Any]:
     git(clone, "init", "-q")
     (clone / ".gitattributes").write_text("data.txt export-ignore\n")
     (clone / "data.txt").write_text("needed\n")
+    (clone / "test_old.py").write_text(
+        "import shop\n\n\ndef test_low():\n    assert shop.double(-1) == 0\n"
+    )
     commits = []
     for text in ("", BUGGY, BUGGY.replace("n + 2", "n * 2")):
         (clone / "shop.py").write_text(text)
@@ -62,5 +87,9 @@ def make_repository(folder: Path) -> dict[str, Any]:
         "test_patch": TEST_PATCH,
         "problem_statement": "double(5) is 7",
         "FAIL_TO_PASS": ["test_shop.py::test_double"],
-        "PASS_TO_PASS": [],
+        "PASS_TO_PASS": ["test_old.py::test_low"],
+        "log_parser": "parse_log_pytest",
+        "eval_type": "pass_and_fail",
+        "image": "amd64.tiny__shop-1:latest",
+        "eval_script": SCRIPT.replace("BASE", commits[1]),
     }

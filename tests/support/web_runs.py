@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from apr.bench.records import PLAUSIBLE, BugRecord, Protocol, RecordFile
 from apr.core.behaviour import Behaviour, Choice, Cluster
 from apr.core.bug import Bug, RunnerKind, TestCommand, TestId
 from apr.core.location import Location, SuspiciousLocation
@@ -17,12 +19,18 @@ from apr.core.run import Budget, RankedPatch, RepairRun, RunStatus, Usage
 from apr.core.tree import SearchNode
 from apr.helping import ORACLE
 from apr.service import BEHAVIOUR
+from apr.settings import RunSettings
 from apr.storage.behaviour import encode_behaviour
 from apr.storage.oracle import encode_oracle
 from apr.storage.store import SqlRunStore
 
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)>\"'&\x1b[31m\u202e"
 SOURCE = "def price(quantity):\n    if quantity > 10:\n        return 9\n    return 10\n"
+TESTS = (
+    "from shop.prices import price\n\n\n"
+    "def test_ten():\n    assert price(10) == 9\n\n\n"
+    "def test_one():\n    assert price(1) == 10\n"
+)
 FILE = "shop/prices.py"
 BEGAN = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TRIGGERS = 2
@@ -41,6 +49,9 @@ def fill(store: SqlRunStore, folder: Path, large: int = 5000) -> Shown:
     subject = folder / "subject"
     (subject / "shop").mkdir(parents=True)
     (subject / FILE).write_text(SOURCE)
+    (subject / "tests").mkdir()
+    (subject / "tests" / "test_prices.py").write_text(TESTS)
+    (subject / "conftest.py").touch()
     full = make_run("261124-120000-aaaaaa", subject, name=f"shop {HOSTILE}")
     store.create_run(full)
     nodes = full_tree()
@@ -60,7 +71,9 @@ def fill(store: SqlRunStore, folder: Path, large: int = 5000) -> Shown:
 def make_run(run_id: str, subject: Path, name: str, at: datetime = BEGAN) -> RepairRun:
     return RepairRun(
         id=run_id,
-        bug=Bug(str(subject), TestCommand(RunnerKind.PYTEST, ("tests",)), name=name),
+        bug=Bug(
+            str(subject), TestCommand(RunnerKind.PYTEST, ("tests",), sys.executable), name=name
+        ),
         settings={"generator": "template", "formula": "ochiai", "policy": "mcts"},
         seed=3,
         status=RunStatus.SUCCEEDED,
@@ -149,9 +162,9 @@ def make_oracle() -> Oracle:
 
 
 def make_behaviour() -> Behaviour:
-    test = "from shop.prices import price\n\n\ndef test_price():\n    assert price(10) == 8\n"
-    answers = (((1,), "returns 8"), ((2,), f"raises {HOSTILE}"))
-    choice = Choice("price(10)", answers, (test, ""), unpatched=None)
+    test = "from shop.prices import price\n\n\ndef test_price():\n    assert price(9) == 10\n"
+    answers = (((1,), "returns 10"), ((2,), f"raises {HOSTILE}"))
+    choice = Choice("price(9)", answers, (test, ""), unpatched=0)
     clusters = (Cluster((1,), 0.5), Cluster((2,), 0.5))
     return Behaviour(clusters, (choice,), 120, 0, "time is up")
 
@@ -191,3 +204,24 @@ def large_tree(count: int) -> list[SearchNode]:
             )
         )
     return nodes
+
+
+def write_records(
+    folder: Path, *, budget: int = 100, seeds: int = 2, **firsts: Sequence[int | None]
+) -> None:
+    """Records of variants, by the candidates that each bug took; None: it was not fixed."""
+    for variant, found in firsts.items():
+        for seed in range(seeds):
+            protocol = Protocol(RunSettings(), Budget(candidates=budget), seed, variant)
+            records = RecordFile(folder / f"few.{variant}.{seed}.jsonl", protocol)
+            for number, first in enumerate(found):
+                verdict, tried = ("none", budget) if first is None else (PLAUSIBLE, first)
+                records.add(
+                    BugRecord(
+                        f"bug-{number}",
+                        verdict,
+                        candidates=tried,
+                        first_plausible=first,
+                        seconds=tried / 10,
+                    )
+                )

@@ -2,9 +2,16 @@
 
 from dataclasses import replace
 
-from apr.core.bug import TestId
+from apr.core.bug import Bug, RunnerKind, TestCommand, TestId
 from apr.core.report import Baseline, Execution, Stage, TestOutcome, TestResult, Verdict
-from validation.judge import progress, regression_report, tally, trigger_report
+from validation.baseline import make_baseline
+from validation.judge import (
+    progress,
+    regression_report,
+    tally,
+    trigger_report,
+    untriggered_report,
+)
 
 A, B, C = TestId("a"), TestId("b"), TestId("c")
 PASSED, FAILED, SKIPPED = TestOutcome.PASSED, TestOutcome.FAILED, TestOutcome.SKIPPED
@@ -95,3 +102,22 @@ def test_progress_averages_over_the_tests_that_still_fail() -> None:
 
 def test_progress_is_complete_when_nothing_fails_any_more() -> None:
     assert progress([TestResult(A, FAILED)], []) == 1.0
+
+
+def test_where_no_test_has_to_fail_failures_are_other_peoples() -> None:
+    bug = Bug("/s", TestCommand(RunnerKind.PYTEST))
+    runs = [execution(1, a="passed", b="failed")] * 2
+    measured = make_baseline(bug, runs, writes=False, must_fail=False)
+    assert (measured.failing, measured.passing, measured.other_failing) == ((), ("a",), ("b",))
+    named = make_baseline(
+        replace(bug, trigger_tests=(TestId("b"),)), runs, writes=False, must_fail=False
+    )
+    assert named.trigger_tests == ("b",)
+    assert make_baseline(bug, runs, writes=False).trigger_tests == ("b",)
+
+
+def test_without_trigger_tests_a_patch_is_plausible_until_it_breaks_something() -> None:
+    report = untriggered_report(baseline((), (TestId("a"),)))
+    assert report.is_plausible
+    broken = regression_report(report, Stage.FULL, (TestId("a"),), execution(1, a="failed"))
+    assert broken.verdict is Verdict.REGRESSES

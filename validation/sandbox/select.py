@@ -42,7 +42,7 @@ def open_sandbox(name: SandboxName, policy: SandboxPolicy, image: str | None = N
     for candidate in STRONGEST_FIRST if name == "auto" else (name,):
         reason = _reason_against(candidate, policy, image)
         if reason is None:
-            return _make(candidate, policy, image)
+            return make_sandbox(candidate, policy, image)
         reasons[candidate] = reason
     raise SandboxUnavailableError(_explain(reasons))
 
@@ -57,7 +57,7 @@ def _reason_against(name: str, policy: SandboxPolicy, image: str | None) -> str 
     if name == "docker" and image is None:
         return "no image was given to make containers of (name one that has the subject's tools)"
     try:
-        with contextlib.closing(_make(name, policy, image)) as sandbox:
+        with contextlib.closing(make_sandbox(name, policy, image)) as sandbox:
             _try(sandbox)
     except SandboxDiedError as error:
         hint = _HINTS.get(name, "")
@@ -67,7 +67,8 @@ def _reason_against(name: str, policy: SandboxPolicy, image: str | None) -> str 
     return None
 
 
-def _make(name: str, policy: SandboxPolicy, image: str | None) -> Sandbox:
+def make_sandbox(name: str, policy: SandboxPolicy, image: str | None = None) -> Sandbox:
+    """The sandbox called `name`, which is known and of which somebody has seen that it works."""
     return _MAKERS[name](policy, image or "")
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from apr.core.diff import FileChange, parse_diff
 from apr.core.errors import BadInputError
 from apr.core.run import RepairRun
+from apr.datasets.swebench.instances import Prediction, parse_predictions
 from apr.results.details import report_document
 from apr.settings import RunSettings
 from web.api.answers import answers
@@ -29,7 +29,7 @@ _judging = threading.Lock()
 
 
 class PredictionsIn(BaseModel):
-    """A predictions file: one JSON object a line, as SWE-bench's tools write it."""
+    """A predictions file as SWE-bench's tools write it: JSON lines, a list, or an object by id."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -45,16 +45,8 @@ class PredictionsIn(BaseModel):
     predictions: str = Field(min_length=2)
 
 
-class Prediction(BaseModel):
-    """A line of the file."""
-
-    instance_id: str
-    model_name_or_path: str = ""
-    model_patch: str
-
-
 class JudgementOut(BaseModel):
-    """What became of one line; `counts` is how the tests went."""
+    """What became of one prediction; `counts` is how the tests went."""
 
     line: int = Field(description="From 1.")
     model: Text
@@ -78,7 +70,7 @@ def evaluate(
     site: SiteOf, run: ChangeRun, principal: Submitter, body: PredictionsIn, request: Request
 ) -> EvaluationOut:
     """Judge the patches of a predictions file as the run judges its own; you wait for it."""
-    lines = parse_predictions(body.predictions, run)
+    lines = read_predictions(body.predictions, run)
     diffs = [_changes(number, line) for number, line in enumerate(lines, 1)]
     if not _judging.acquire(blocking=False):
         raise problem(409, "conflict", "another file is being judged", Retry_After="10")
@@ -91,7 +83,7 @@ def evaluate(
     judged = [
         JudgementOut(
             line=number,
-            model=line.model_name_or_path,
+            model=line.tool,
             verdict=report.verdict.value,
             message=report.message,
             counts=clean(dict(report_document(report) or {})),
@@ -102,23 +94,16 @@ def evaluate(
     return EvaluationOut(run=run.id, plausible=plausible, judgements=judged)
 
 
-def parse_predictions(text: str, run: RepairRun) -> list[Prediction]:
-    """The lines of a predictions file about the run's bug.
+def read_predictions(text: str, run: RepairRun) -> tuple[Prediction, ...]:
+    """The predictions of a file, which are all about the run's bug.
 
     Raises:
-        BadInputError: when a line cannot be read, or is about another bug.
+        BadInputError: when it cannot be read, or one is about another bug.
     """
-    found = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            prediction = Prediction.model_validate(json.loads(line))
-        except (ValueError, RecursionError, ValidationError) as error:
-            raise BadInputError(f"line {number} is no prediction") from error
+    found = parse_predictions(text, "predictions")
+    for number, prediction in enumerate(found, 1):
         if prediction.instance_id != run.bug.name:
             raise BadInputError(f"line {number} is not about {run.bug.name}")
-        found.append(prediction)
     if not 1 <= len(found) <= MOST_PATCHES:
         raise BadInputError(f"a file has 1 to {MOST_PATCHES} predictions")
     return found
@@ -126,6 +111,6 @@ def parse_predictions(text: str, run: RepairRun) -> list[Prediction]:
 
 def _changes(number: int, line: Prediction) -> tuple[FileChange, ...]:
     try:
-        return parse_diff(line.model_patch.encode("utf-8", "surrogatepass"))
+        return parse_diff(line.patch.encode("utf-8", "surrogatepass"))
     except BadInputError as error:
         raise BadInputError(f"the patch in line {number} cannot be read: {error}") from error

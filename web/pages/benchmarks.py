@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from web.errors import not_found
-from web.pages.benchmarks_view import benchmark_view, find_folder, list_benchmarks, outcomes
+from web.pages.benchmarks_view import (
+    Wanted,
+    benchmark_view,
+    folder_names,
+    list_benchmarks,
+    outcomes,
+)
+from web.pages.curves_view import Over
 from web.pages.rendering import render
 from web.pages.viewer import Viewer
 from web.site import SiteOf
@@ -16,6 +24,11 @@ from web.site import SiteOf
 router = APIRouter(prefix="/benchmarks")
 
 Name = Annotated[str, Query(max_length=200)]
+Page = Annotated[int, Query(ge=1, le=1_000_000)]
+
+
+def _wanted(over: Over = Over.PATCHES, left: Name = "", right: Name = "", page: Page = 1) -> Wanted:
+    return Wanted(over, left, right, page)
 
 
 @router.get("")
@@ -31,11 +44,19 @@ def show_benchmarks(request: Request, site: SiteOf, principal: Viewer) -> Respon
 
 @router.get("/show")
 def show_benchmark(
-    request: Request, site: SiteOf, principal: Viewer, name: Name, left: Name = "", right: Name = ""
+    request: Request,
+    site: SiteOf,
+    principal: Viewer,
+    name: Name,
+    wanted: Annotated[Wanted, Depends(_wanted)],
+    beside: Name = "",
 ) -> Response:
-    """One of them."""
-    folder = find_folder(site.settings.benchmarks, name)
-    if folder is None:
-        raise not_found(f"benchmark {name}")
-    view = benchmark_view(name, folder, left, right)
+    """One of them, or two beside each other."""
+    root = site.settings.benchmarks
+    names = [name, beside] if beside and beside != name else [name]
+    known = folder_names(root)
+    for each in names:
+        if root is None or each not in known:
+            raise not_found(f"benchmark {each}")
+    view = benchmark_view(root or Path(), names, wanted)
     return render(request, "benchmark.html", principal, view=view, outcomes=outcomes(view.matrix))

@@ -1,23 +1,24 @@
-"""Benchmark records as tables, a matrix of variants and bugs, and curves of bugs fixed."""
+"""Benchmark records as tables, curves, a matrix of variants and bugs, and two variants compared."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from urllib.parse import urlencode
 
-from apr.bench.comparison import Comparison, Contrast, Summary, Trials, compare
-from apr.bench.finished import load_trials
+from apr.bench.comparison import Comparison, Contrast, Trials
 from apr.bench.journal import ERROR
 from apr.bench.records import PLAUSIBLE, BugRecord
 from apr.bench.statistics import Estimate
 from apr.core.errors import BadInputError
 from apr.core.report import CorrectnessLabel
+from web.pages.benchmark_records import open_records
+from web.pages.curves_view import Chart, Over, chart
 
-WIDTH, HEIGHT, LEFT, BELOW, ABOVE, RIGHT = 640, 260, 44, 34, 14, 16
-DASHES = ("", "7 4", "2 4", "10 4 2 4", "4 2")
-"""One a variant, so that curves differ without colour."""
 MOST_FOLDERS = 200
+PER_PAGE = 200
+"""Bugs in one page of the matrix."""
 _MARKS = {
     "correct": "●",
     "plausible": "✓",
@@ -58,101 +59,95 @@ class MatrixRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
-    """Bugs fixed over candidates, as the points of a line in pixels."""
+class Wanted:
+    """What of a benchmark is to be shown; names that there are not stand for the first ones.
 
-    variant: str
-    number: int
-    points: str
-    dashes: str
-    end_x: float
-    end_y: float
-    last: str
+    `left` and `right` are the variants that are compared in detail, `page` of the matrix from 1.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A place on an axis, in pixels."""
-
-    at: float
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """Curves with their axes."""
-
-    curves: tuple[Curve, ...]
-    across: tuple[Tick, ...]
-    up: tuple[Tick, ...]
+    over: Over = Over.PATCHES
+    left: str = ""
+    right: str = ""
+    page: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkView:
-    """One benchmark: the comparison of its variants, drawn and tabled."""
+    """The variants of one or two benchmarks compared, drawn and tabled."""
 
-    name: str
+    names: tuple[str, ...]
+    others: tuple[str, ...]
     comparison: Comparison
     chart: Chart
     matrix: tuple[MatrixRow, ...]
+    pages: int
     variants: tuple[str, ...]
     contrast: Contrast | None
-    left: str
-    right: str
+    wanted: Wanted
+
+    def link(self, **changed: str | int) -> str:
+        """The address of this page with something else wanted."""
+        names = dict(zip(("name", "beside"), self.names, strict=False))
+        return f"/benchmarks/show?{urlencode({**names, **asdict(self.wanted), **changed})}"
 
 
 def list_benchmarks(root: Path | None) -> tuple[Benchmark, ...]:
     """The folders of records below `root`, and `root` itself where it holds some."""
+    return tuple(_describe(root, name) for name in folder_names(root) if root is not None)
+
+
+def folder_names(root: Path | None) -> list[str]:
+    """What the folders of records are called; `.` is `root` itself."""
     if root is None or not root.is_dir():
-        return ()
+        return []
     folders = [root, *sorted(each for each in root.iterdir() if each.is_dir())]
     having = [folder for folder in folders if any(folder.glob("*.jsonl"))]
-    return tuple(_describe(root, folder) for folder in having[:MOST_FOLDERS])
+    return [folder.name if folder != root else "." for folder in having[:MOST_FOLDERS]]
 
 
-def _describe(root: Path, folder: Path) -> Benchmark:
-    name = "." if folder == root else folder.name
-    files = len(list(folder.glob("*.jsonl")))
+def _describe(root: Path, name: str) -> Benchmark:
+    records = open_records(root / name)
+    files = len(records.stamp)
     try:
-        trials, _ = load_trials([str(folder)])
+        trials, _ = records.trials()
     except BadInputError as error:
         return Benchmark(name, files, (), 0, str(error).replace(f"{root}/", ""))
-    bugs = {bug for each in trials for records in each.records.values() for bug in records}
+    bugs = {bug for each in trials for found in each.records.values() for bug in found}
     return Benchmark(name, files, tuple(each.variant for each in trials), len(bugs), "")
 
 
-def find_folder(root: Path | None, name: str) -> Path | None:
-    """The folder of that name, which is one that is listed."""
-    known = {benchmark.name for benchmark in list_benchmarks(root)}
-    return root / name if root is not None and name in known else None
-
-
-def benchmark_view(name: str, folder: Path, left: str = "", right: str = "") -> BenchmarkView:
-    """The variants in `folder`; `left` and `right` are the two that are compared in detail.
+def benchmark_view(root: Path, names: Sequence[str], wanted: Wanted) -> BenchmarkView:
+    """The variants in one folder below `root`, or those of two folders beside each other.
 
     Raises:
-        BadInputError: when its records cannot be read, or have no bug in common.
+        BadInputError: when the records cannot be read, or have no bug in common.
     """
-    trials, budget = load_trials([str(folder)])
-    names = [each.variant for each in trials]
-    left = left if left in names else names[0]
-    right = right if right in names and right != left else next((n for n in names if n != left), "")
-    comparison = compare(trials, budget)
+    records = open_records(*(root / name for name in names))
+    trials, _ = records.trials()
+    comparison = records.comparison()
+    variants = [each.variant for each in trials]
+    wanted = _completed(wanted, variants, len(open_records(root / names[0]).trials()[0]))
+    rows = list(_matrix(trials))
+    first = (wanted.page - 1) * PER_PAGE
     return BenchmarkView(
-        name,
-        comparison,
-        make_chart(comparison.summaries, len(comparison.bugs)),
-        tuple(_matrix(trials)),
         tuple(names),
-        _contrast(trials, budget, left, right) if right else None,
-        left,
-        right,
+        tuple(name for name in folder_names(root) if name not in names),
+        comparison,
+        chart(trials, comparison, wanted.over),
+        tuple(rows[first : first + PER_PAGE]),
+        -(-len(rows) // PER_PAGE),
+        tuple(variants),
+        records.contrast(wanted.left, wanted.right) if wanted.right else None,
+        wanted,
     )
 
 
-def _contrast(trials: Sequence[Trials], budget: int, left: str, right: str) -> Contrast:
-    by_name = {each.variant: each for each in trials}
-    return compare([by_name[left], by_name[right]], budget).contrasts[0]
+def _completed(wanted: Wanted, variants: Sequence[str], of_first: int) -> Wanted:
+    """With two different variants, where there are two: of two benchmarks, one of each."""
+    left = wanted.left if wanted.left in variants else variants[0]
+    others = [name for name in (*variants[of_first:], *variants) if name != left]
+    right = wanted.right if wanted.right in others else next(iter(others), "")
+    return replace(wanted, left=left, right=right)
 
 
 def _matrix(trials: Sequence[Trials]) -> Iterator[MatrixRow]:
@@ -182,35 +177,6 @@ def _kind(record: BugRecord) -> str:
         return "none"
     known = (CorrectnessLabel.CORRECT.value, CorrectnessLabel.OVERFITTING.value)
     return record.label if record.label in known else "plausible"
-
-
-def make_chart(summaries: Sequence[Summary], bugs: int) -> Chart:
-    """Bugs fixed within so many candidates, whose axis doubles from step to step."""
-    steps = [candidates for candidates, _ in summaries[0].curve]
-    across = (WIDTH - LEFT - RIGHT) / max(1, len(steps) - 1)
-    up = (HEIGHT - ABOVE - BELOW) / max(1, bugs)
-    every = max(1, -(-bugs // 5))
-    thin = max(1, -(-len(steps) // 9))
-    return Chart(
-        tuple(_curve(n, each, across, up) for n, each in enumerate(summaries)),
-        tuple(
-            Tick(LEFT + place * across, f"{step:,}")
-            for place, step in enumerate(steps)
-            if place % thin == 0 or place == len(steps) - 1
-        ),
-        tuple(Tick(HEIGHT - BELOW - n * up, str(n)) for n in range(0, bugs + 1, every)),
-    )
-
-
-def _curve(number: int, summary: Summary, across: float, up: float) -> Curve:
-    points = [
-        (LEFT + place * across, HEIGHT - BELOW - estimate.value * up)
-        for place, (_, estimate) in enumerate(summary.curve)
-    ]
-    text = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    x, y = points[-1]
-    last = f"{summary.curve[-1][1].value:g}"
-    return Curve(summary.variant, number, text, DASHES[number % len(DASHES)], x, y, last)
 
 
 def interval(estimate: Estimate) -> str:

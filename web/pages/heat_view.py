@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from apr.core.location import SuspiciousLocation
-from apr.core.patch import Patch, split_lines
-from web.pages.highlight import highlight_lines
+from apr.core.patch import Patch
+from web.pages.highlight import highlight_file
 
 STEPS = 10
 HOT = 0.5
@@ -122,10 +122,9 @@ def _ranking(locations: Sequence[SuspiciousLocation], order: Mapping[str, int]) 
 
 
 def _file(path: str, text: str, heat: Mapping[int, float], patched: set[int]) -> HeatFile:
-    source = split_lines(text)
+    code = highlight_file(path, text)
     wanted = {n + step for n in (*heat, *patched) for step in range(-CONTEXT, CONTEXT + 1)}
-    numbers = sorted(n for n in wanted if 1 <= n <= len(source))
-    code = highlight_lines(path, source)
+    numbers = sorted(n for n in wanted if 1 <= n <= len(code))
     lines: list[HeatLine] = []
     previous = 0
     for number in numbers:
@@ -134,4 +133,4 @@ def _file(path: str, text: str, heat: Mapping[int, float], patched: set[int]) ->
         hidden = number - previous - 1
         lines.append(HeatLine(number, code[number - 1], value, step, number in patched, hidden))
         previous = number
-    return HeatFile(path, max(heat.values()), tuple(lines), len(source) - previous)
+    return HeatFile(path, max(heat.values()), tuple(lines), len(code) - previous)

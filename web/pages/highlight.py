@@ -9,9 +9,10 @@ from pathlib import PurePosixPath
 from markupsafe import Markup, escape
 from pygments.lexer import Lexer
 from pygments.lexers import TextLexer, get_lexer_for_filename
-from pygments.token import Token
+from pygments.token import Token, _TokenType
 from pygments.util import ClassNotFound
 
+from apr.core.patch import split_lines
 from web.pages.words import safe_text
 
 LONGEST = 400_000
@@ -42,17 +43,28 @@ def highlight_lines(
     return [_line(found, span) for found, span in zip(pieces, spans, strict=True)]
 
 
+@lru_cache(maxsize=32)
+def highlight_file(path: str, text: str) -> Sequence[Markup]:
+    """The lines of a whole file: a page shows the same ones again and again while a run goes on."""
+    return tuple(highlight_lines(path, split_lines(text)))
+
+
 def _pieces(path: str, texts: Sequence[str]) -> list[list[tuple[str, str]]]:
     """The (class, text) pieces of each line."""
     if sum(map(len, texts)) > LONGEST:
         return [[("", text)] for text in texts]
     lines: list[list[tuple[str, str]]] = [[]]
     for kind, value in _lexer(PurePosixPath(path).name).get_tokens("\n".join(texts)):
-        name = next((name for token, name in _CLASSES if kind in token), "")
+        name = _class(kind)
         first, *others = value.split("\n")
         lines[-1].append((name, first))
         lines += [[(name, text)] for text in others]
     return (lines + [[] for _ in texts])[: len(texts)]
+
+
+@lru_cache(maxsize=256)
+def _class(kind: _TokenType) -> str:
+    return next((name for token, name in _CLASSES if kind in token), "")
 
 
 @lru_cache(maxsize=64)
@@ -65,15 +77,23 @@ def _lexer(name: str) -> Lexer:
 
 
 def _line(pieces: Sequence[tuple[str, str]], span: Span | None) -> Markup:
-    start, end = span or (0, 0)
-    parts: list[Markup] = []
+    if span is None:
+        return Markup("".join(_marked(name, text) for name, text in pieces))
+    start, end = span
+    parts: list[str] = []
     place = 0
     for name, text in pieces:
         for is_changed, part in _cut(text, start - place, end - place):
-            shown = Markup('<i class="{}">{}</i>').format(name, part) if name else escape(part)
-            parts.append(Markup("<mark>{}</mark>").format(shown) if is_changed else shown)
+            shown = _marked(name, part)
+            parts.append(f"<mark>{shown}</mark>" if is_changed else shown)
         place += len(text)
-    return Markup("").join(parts)
+    return Markup("".join(parts))
+
+
+def _marked(name: str, text: str) -> str:
+    """The text as markup; plain strings, since `Markup.format` takes most of a page's time."""
+    shown = str(escape(text))
+    return f'<i class="{name}">{shown}</i>' if name and text else shown
 
 
 def _cut(text: str, start: int, end: int) -> Iterator[tuple[bool, str]]:

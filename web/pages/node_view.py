@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from apr.core.patch import Hunk, Patch
 from apr.core.report import TestResult, ValidationReport
-from apr.core.tree import ROOT, SearchNode, SearchTree
+from apr.core.tree import ROOT, SearchNode
 from web.pages import words
 from web.pages.diff_view import FileDiff
 from web.pages.meanings import VERDICT_MEANINGS
@@ -46,25 +46,24 @@ class NodeView:
 
 
 def node_view(
-    tree: SearchTree,
-    node_id: int,
+    path: Sequence[SearchNode],
+    children: Sequence[SearchNode],
     patch: Patch,
     report: ValidationReport | None,
     sources: Mapping[str, str],
 ) -> NodeView:
-    """The node `node_id`, whose patch and report were read in full."""
-    node = tree.nodes[node_id]
+    """The last node of the path from the root; its patch and report were read in full."""
+    node = path[-1]
     failed = () if report is None else tuple(r for r in report.results if r.outcome.is_failure)
-    children = sorted((tree.nodes[child] for child in node.children), key=lambda n: -n.reward)
     return NodeView(
         node,
-        "the program as it is" if node_id == ROOT else words.one_line(node.origin),
-        _meaning(node_id, report),
+        "the program as it is" if node.id == ROOT else words.one_line(node.origin),
+        _meaning(node.id, report),
         show_patch(patch, sources),
         report,
         failed[:SHOWN_TESTS],
         max(0, len(failed) - SHOWN_TESTS),
-        tuple(_step(each) for each in reversed(tuple(tree.path_to_root(node_id)))),
+        tuple(map(_step, path)),
         tuple(_step(child) for child in children[:SHOWN_CHILDREN]),
         max(0, len(children) - SHOWN_CHILDREN),
         tuple(_facts(node, report)),
@@ -131,20 +130,19 @@ class AssemblyView:
 
 
 def assembly_view(
-    patch: Patch, tree: SearchTree, patches: Mapping[int, Patch], sources: Mapping[str, str]
+    patch: Patch, origins: Sequence[tuple[SearchNode, Patch]], sources: Mapping[str, str]
 ) -> AssemblyView:
-    """Where each hunk comes from; `patches` are those of candidates that may have brought it."""
+    """Where each hunk comes from; `origins` may have brought it, the earliest first."""
     parts = [
-        Part(hunk, show_patch(Patch((hunk,)), sources), _origin(hunk, tree, patches))
+        Part(hunk, show_patch(Patch((hunk,)), sources), _origin(hunk, origins))
         for hunk in patch.hunks
     ]
     joined = {part.first.id: part.first for part in parts if part.first is not None}
     return AssemblyView(tuple(parts), tuple(joined[each] for each in sorted(joined)))
 
 
-def _origin(hunk: Hunk, tree: SearchTree, patches: Mapping[int, Patch]) -> Step | None:
-    having: Sequence[int] = [n for n in sorted(patches) if _holds(patches[n], hunk)]
-    return _step(tree.nodes[having[0]]) if having else None
+def _origin(hunk: Hunk, origins: Sequence[tuple[SearchNode, Patch]]) -> Step | None:
+    return next((_step(node) for node, patch in origins if _holds(patch, hunk)), None)
 
 
 def _holds(patch: Patch, hunk: Hunk) -> bool:

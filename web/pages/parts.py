@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from apr.core.patch import Patch
 from apr.core.run import RepairRun
-from apr.core.tree import ROOT, SearchTree
+from apr.core.tree import ROOT, SearchNode, SearchTree
 from apr.search.folding import Folding, find_winner
 from apr.storage.catalog import NodeSummary
 from web.api.behaviour import AnswerIn
@@ -22,7 +22,7 @@ from web.pages.node_view import assembly_view, node_view
 from web.pages.questions_view import questions_view
 from web.pages.runs import render_part
 from web.pages.source import read_sources
-from web.pages.tree_view import MOST_CHILDREN, make_tree, tree_view
+from web.pages.tree_view import MOST_CHILDREN, make_node, make_tree, tree_view
 from web.pages.viewer import Actor, SeenRun, Viewer
 from web.security.access import audit
 from web.site import Site, SiteOf
@@ -98,7 +98,9 @@ def show_node(
     summary, patch, report = found
     asked = site.catalog.exchange(run, summary.patch_digest)
     sources = read_sources(run.bug, patch.paths)
-    view = node_view(_tree(site, run), node_id, patch, report, sources)
+    path = [make_node(each) for each in site.catalog.lineage(run.id, node_id)]
+    children = [make_node(each) for each in site.catalog.children(run.id, node_id)]
+    view = node_view(path, children, patch, report, sources)
     title = f"Node {node_id}"
     return render_part(request, principal, run, "node.html", title, view=view, asked=asked)
 
@@ -164,29 +166,30 @@ def show_hunks(
     node: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
 ) -> Response:
     """The parts of a patch, and where each comes from."""
-    tree = _tree(site, run)
-    node_id = find_winner(run, tree) if node is None else node
-    found = None if node_id is None else site.catalog.node(run.id, node_id)
-    if node is not None and found is None:
+    node_id = _winner(site, run) if node is None else node
+    origins = [] if node_id is None else _possible_origins(site, run, node_id)
+    if node is not None and not origins:
         raise not_found(f"node {node}")
     view = None
-    if found is not None and node_id is not None:
-        sources = read_sources(run.bug, found[1].paths)
-        origins = _possible_origins(site, run, tree, node_id)
-        view = assembly_view(found[1], tree, origins, sources)
+    if origins:
+        patch = origins[-1][1]
+        view = assembly_view(patch, origins, read_sources(run.bug, patch.paths))
     shown: dict[str, Any] = {"view": view, "node_id": node_id, "choices": run.patches}
     return render_part(request, principal, run, "hunks.html", "Hunks", **shown)
 
 
-def _possible_origins(
-    site: Site, run: RepairRun, tree: SearchTree, node_id: int
-) -> dict[int, Patch]:
-    """The patches of the ancestors, of the best candidates before the node, and its own."""
-    earlier = (node.id for node in site.catalog.best_nodes(run.id, MOST_ORIGINS))
-    ancestors = (node.id for node in tree.path_to_root(node_id))
-    wanted = {*ancestors, *(each for each in earlier if each < node_id)}
-    found = {each: site.catalog.node(run.id, each) for each in wanted}
-    return {each: node[1] for each, node in found.items() if node is not None}
+def _winner(site: Site, run: RepairRun) -> int | None:
+    """The node of the best patch; before ranking, the first plausible node."""
+    return run.patches[0].node_id if run.patches else site.catalog.first_plausible(run.id)
+
+
+def _possible_origins(site: Site, run: RepairRun, node_id: int) -> list[tuple[SearchNode, Patch]]:
+    """The ancestors, the best candidates before the node, and itself last; none: no such node."""
+    lineage = site.catalog.lineage(run.id, node_id)
+    best = site.catalog.best_nodes(run.id, MOST_ORIGINS)
+    found = {each.id: each for each in (*lineage, *best) if each.id <= node_id and lineage}
+    patches = site.catalog.patches(run.id, found)
+    return [(make_node(found[each]), patches[each]) for each in sorted(found)]
 
 
 @router.get("/log")

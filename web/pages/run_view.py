@@ -176,7 +176,10 @@ def _aside(baseline: Baseline) -> list[str]:
 
 
 def phases(run: RepairRun, events: Sequence[RunEvent]) -> Iterator[Phase]:
-    """The phases in their order; comparing only where it was begun."""
+    """The phases in their order; comparing only where it was begun.
+
+    One that was skipped, since its result was known, is done when a later one is reached.
+    """
     begun = [str(event.data.get("name")) for event in events if event.kind == "phase"]
     names = [_SAME_PHASE.get(name, name) for name in begun if name != "done"]
     reached = max((PHASES.index(name) for name in names if name in PHASES), default=-1)
@@ -185,7 +188,7 @@ def phases(run: RepairRun, events: Sequence[RunEvent]) -> Iterator[Phase]:
         if name == "compare" and name not in names:
             continue
         now = place == reached and not over
-        yield Phase(name, "now" if now else "done" if name in names else "open")
+        yield Phase(name, "now" if now else "done" if place <= reached else "open")
 
 
 def burns(budget: Budget, usage: Usage) -> Iterator[Burn]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from apr.core.patch import Patch
 from apr.core.report import Stage, ValidationReport, Verdict
@@ -19,6 +20,7 @@ from web.pages import words
 from web.pages.meanings import VERDICT_MARKS
 
 COLUMN, ROW, MARGIN, RADIUS = 236, 34, 22, 9
+NO_PATCH = Patch()
 LABEL, CHARACTER = 26, 7.0
 """Characters of a label at most, and the pixels that each takes."""
 MOST_CHILDREN = 1000
@@ -81,36 +83,49 @@ def make_tree(summaries: Sequence[NodeSummary], triggers_total: int = 0) -> Sear
     """The tree of nodes whose patches and outcomes were left in the database."""
     tree = SearchTree()
     for each in summaries:
-        tree.add(
-            SearchNode(
-                each.id,
-                each.parent,
-                Patch(),
-                each.depth,
-                each.prior,
-                each.origin,
-                each.visits,
-                each.total_value,
-                each.reward,
-                each.exhausted,
-                _report(each, triggers_total),
-                Usage(cost_usd=each.cost_usd, tokens=each.tokens, calls=each.calls)
-                if each.calls
-                else NOTHING,
-            )
-        )
+        tree.add(make_node(each, triggers_total))
     return tree
 
 
-def _report(each: NodeSummary, triggers_total: int) -> ValidationReport | None:
-    if each.verdict is None or each.stage is None:
+def make_node(each: NodeSummary, triggers_total: int = 0) -> SearchNode:
+    """A node without its patch and outcomes."""
+    return SearchNode(
+        each.id,
+        each.parent,
+        NO_PATCH,
+        each.depth,
+        each.prior,
+        each.origin,
+        each.visits,
+        each.total_value,
+        each.reward,
+        each.exhausted,
+        _report(
+            each.verdict,
+            each.stage,
+            each.triggers_passed or 0,
+            triggers_total,
+            each.regressions_failed or 0,
+        ),
+        Usage(cost_usd=each.cost_usd, tokens=each.tokens, calls=each.calls)
+        if each.calls
+        else NOTHING,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _report(
+    verdict: str | None, stage: str | None, passed: int, total: int, broken: int
+) -> ValidationReport | None:
+    """Most of a tree's thousands of reports are equal, and making them takes longest."""
+    if verdict is None or stage is None:
         return None
     return ValidationReport(
-        Verdict(each.verdict),
-        Stage(each.stage),
-        triggers_passed=each.triggers_passed or 0,
-        triggers_total=triggers_total,
-        regressions_failed=each.regressions_failed or 0,
+        Verdict(verdict),
+        Stage(stage),
+        triggers_passed=passed,
+        triggers_total=total,
+        regressions_failed=broken,
     )
 
 

@@ -10,12 +10,16 @@ from typing import Any
 
 from apr.core.errors import BadInputError, EnvironmentUnusableError
 
+GRADING = ("eval_script", "log_parser", "eval_type", "image")
 NEEDED = ("instance_id", "repo", "version", "base_commit", "patch", "test_patch")
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One row. `gold_patch` is the developer's; the test names are as the dataset cuts them."""
+    """One row. `gold_patch` is the developer's; the test names are as the dataset cuts them.
+
+    The last four say how the official harness evaluates a patch; older datasets lack them.
+    """
 
     instance_id: str
     repository: str
@@ -26,15 +30,34 @@ class Instance:
     problem_statement: str
     fail_to_pass: tuple[str, ...]
     pass_to_pass: tuple[str, ...]
+    eval_script: str = ""
+    log_parser: str = ""
+    eval_type: str = ""
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a tool proposes for an instance: `tool` names it, `patch` is a unified diff."""
+    """What a tool proposes for an instance: `tool` names it, `patch` is a unified diff or empty."""
 
     instance_id: str
     tool: str
     patch: str
+
+
+def load_dataset(name: str, split: str = "test") -> dict[str, Instance]:
+    """The instances of a file, or of a published dataset, by id.
+
+    Raises:
+        BadInputError: when there is none of that name, or its rows are none of SWE-bench.
+        EnvironmentUnusableError: when it cannot be fetched, or a library is not installed.
+    """
+    if Path(name).is_file():
+        return load_instances(Path(name))
+    from apr.datasets.swebench.hub import load_published
+
+    found = (_parse_instance(row, name) for row in load_published(name, split))
+    return {instance.instance_id: instance for instance in found}
 
 
 def load_instances(path: Path, wanted: Collection[str] | None = None) -> dict[str, Instance]:
@@ -47,52 +70,65 @@ def load_instances(path: Path, wanted: Collection[str] | None = None) -> dict[st
     found = {}
     for row in read_rows(path):
         if wanted is None or row.get("instance_id") in wanted:
-            instance = _parse_instance(row, path)
+            instance = _parse_instance(row, str(path))
             found[instance.instance_id] = instance
     return found
 
 
 def load_predictions(path: Path) -> tuple[Prediction, ...]:
-    """The predictions of a file, empty patches left out, in the file's order.
+    """The predictions of a file in its order, empty patches included.
 
     Raises:
         BadInputError: when the file cannot be read or holds something else.
     """
-    found = []
-    for row in read_rows(path):
-        name, patch = row.get("instance_id"), row.get("model_patch")
-        if not isinstance(name, str) or not isinstance(patch, str | None):
-            raise BadInputError(f"{path} has a row without instance_id and model_patch")
-        if patch and patch.strip():
-            found.append(Prediction(name, str(row.get("model_name_or_path") or "?"), patch))
-    return tuple(found)
+    return tuple(_parse_prediction(row, str(path)) for row in read_rows(path))
+
+
+def parse_predictions(text: str, source: str) -> tuple[Prediction, ...]:
+    """The same of a text, in any of the forms; errors say that it came from `source`."""
+    return tuple(_parse_prediction(row, source) for row in _as_rows(_parse(text, source), source))
+
+
+def _parse_prediction(row: Mapping[str, Any], source: str) -> Prediction:
+    name, patch = row.get("instance_id"), row.get("model_patch")
+    if not isinstance(name, str) or not isinstance(patch, str | None):
+        raise BadInputError(f"{source} has a row without instance_id and model_patch")
+    return Prediction(name, str(row.get("model_name_or_path") or "None"), patch or "")
 
 
 def read_rows(path: Path) -> Iterator[Mapping[str, Any]]:
     """The rows of a JSON list (or object by id), of JSON lines, or of a parquet file."""
     if path.suffix == ".parquet":
-        rows: Any = _read_parquet(path)
-    else:
-        rows = _read_json(path)
-    if isinstance(rows, dict):
-        rows = [{"instance_id": key, **row} for key, row in rows.items() if isinstance(row, dict)]
-    for row in rows:
+        return _as_rows(_read_parquet(path), str(path))
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise BadInputError(f"{path} cannot be read: {error}") from error
+    return _as_rows(_parse(text, str(path)), str(path))
+
+
+def _as_rows(found: Any, source: str) -> Iterator[Mapping[str, Any]]:
+    if isinstance(found, dict) and isinstance(found.get("instance_id"), str):
+        found = [found]
+    elif isinstance(found, dict):
+        found = [{"instance_id": key, **row} for key, row in found.items() if isinstance(row, dict)]
+    if not isinstance(found, list):
+        raise BadInputError(f"{source} holds no rows")
+    for row in found:
         if not isinstance(row, dict):
-            raise BadInputError(f"{path} has a row that is no object")
+            raise BadInputError(f"{source} has a row that is no object")
         yield row
 
 
-def _read_json(path: Path) -> Any:
+def _parse(text: str, source: str) -> Any:
+    """JSON, or JSON lines."""
     try:
-        text = path.read_text("utf-8")
-        if path.suffix == ".jsonl":
+        return json.loads(text)
+    except (ValueError, RecursionError) as whole:
+        try:
             return [json.loads(line) for line in text.split("\n") if line.strip()]
-        found = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise BadInputError(f"{path} cannot be read: {error}") from error
-    if not isinstance(found, list | dict):
-        raise BadInputError(f"{path} holds no rows")
-    return found
+        except (ValueError, RecursionError):
+            raise BadInputError(f"{source} cannot be read: {whole}") from whole
 
 
 def _read_parquet(path: Path) -> list[dict[str, Any]]:
@@ -110,10 +146,10 @@ def _read_parquet(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _parse_instance(row: Mapping[str, Any], path: Path) -> Instance:
+def _parse_instance(row: Mapping[str, Any], source: str) -> Instance:
     missing = [key for key in NEEDED if not isinstance(row.get(key), str)]
     if missing:
-        raise BadInputError(f"{path} has a row without {', '.join(missing)}")
+        raise BadInputError(f"{source} has a row without {', '.join(missing)}")
     return Instance(
         instance_id=row["instance_id"],
         repository=row["repo"],
@@ -122,15 +158,16 @@ def _parse_instance(row: Mapping[str, Any], path: Path) -> Instance:
         gold_patch=row["patch"],
         test_patch=row["test_patch"],
         problem_statement=str(row.get("problem_statement") or ""),
-        fail_to_pass=_names(row.get("FAIL_TO_PASS"), path),
-        pass_to_pass=_names(row.get("PASS_TO_PASS"), path),
+        fail_to_pass=_names(row.get("FAIL_TO_PASS"), source),
+        pass_to_pass=_names(row.get("PASS_TO_PASS"), source),
+        **{key: str(row.get(key) or "") for key in GRADING},
     )
 
 
-def _names(given: Any, path: Path) -> tuple[str, ...]:
+def _names(given: Any, source: str) -> tuple[str, ...]:
     """A list, or one as JSON text: both forms are published."""
     try:
         found = json.loads(given) if isinstance(given, str) and given else given or []
     except ValueError as error:
-        raise BadInputError(f"{path} has a list of tests that is no JSON: {error}") from error
+        raise BadInputError(f"{source} has a list of tests that is no JSON: {error}") from error
     return tuple(str(name) for name in found)

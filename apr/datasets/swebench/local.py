@@ -7,6 +7,7 @@ the same needs share one; it lies in a cache folder and is never a part of a sub
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,8 +19,7 @@ from apr.core.diff.parse import parse_diff
 from apr.core.errors import BadInputError, EnvironmentUnusableError
 from apr.datasets.checkouts import digest, find_clone, git, made_whole, write_commit
 from apr.datasets.swebench.instances import Instance
-from apr.datasets.swebench.recipes import RECIPES, find_recipe
-from apr.settings import default_cache_dir as default_cache_dir
+from apr.datasets.swebench.recipes import RECIPES, Recipe, find_recipe
 
 BUILD_S = 1800.0
 
@@ -50,7 +50,7 @@ def make_bug(instance: Instance, places: Places) -> Bug:
         test_command=TestCommand(
             RunnerKind.PYTEST,
             ("-p", "no:cacheprovider", *files),
-            places.python or str(make_environment(instance, places.cache)),
+            places.python or str(make_environment(instance, subject, places.cache)),
         ),
         trigger_tests=trigger_tests(instance, files),
         base_commit=instance.base_commit,
@@ -86,25 +86,44 @@ def _is_suite(path: str) -> bool:
     return name.endswith(".py") and (named or name == "tests.py")
 
 
-def check_out(instance: Instance, places: Places) -> Path:
-    """The folder with the instance's files; made once for each content."""
+def check_out(instance: Instance, places: Places, *, with_tests: bool = True) -> Path:
+    """The folder with the instance's files and its new tests, made once for each content."""
     is_known = places.python is None or instance.repository in RECIPES
     files = find_recipe(instance.repository, instance.version).files if is_known else {}
-    parts = (instance.base_commit, instance.test_patch, *files, *files.values())
+    test_patch = instance.test_patch if with_tests else ""
+    parts = (instance.base_commit, test_patch, *files, *files.values())
     target = places.cache / "checkouts" / digest(parts) / instance.instance_id
     if not target.is_dir():
         clone = find_clone(instance.repository, places.repositories)
         with made_whole(target) as folder:
             write_commit(clone, instance.base_commit, folder)
-            git(["apply", "-"], folder, instance.test_patch)
+            if test_patch.strip():
+                git(["apply", "-"], folder, test_patch)
             for path, text in files.items():
                 (folder / path).write_text(text, "utf-8")
     return target
 
 
-def make_environment(instance: Instance, cache: Path) -> Path:
-    """The interpreter of an environment with the recipe's packages; built once."""
-    packages = find_recipe(instance.repository, instance.version).packages
+def required_packages(recipe: Recipe, checkout: Path) -> tuple[str, ...]:
+    """The recipe's packages, and those that a file of the checkout pins.
+
+    Raises:
+        EnvironmentUnusableError: when the file pins none of that name.
+    """
+    found = []
+    for path, name in recipe.pinned.items():
+        text = (checkout / path).read_text("utf-8") if (checkout / path).is_file() else ""
+        pin = re.search(rf"^{re.escape(name)}==[\w.]+", text, re.MULTILINE)
+        if pin is None:
+            raise EnvironmentUnusableError(f"{checkout.name}: {path} pins no release of {name}")
+        found.append(pin.group())
+    return (*recipe.packages, *found)
+
+
+def make_environment(instance: Instance, checkout: Path, cache: Path) -> Path:
+    """The interpreter of an environment with the packages that the checkout needs; built once."""
+    recipe = find_recipe(instance.repository, instance.version)
+    packages = required_packages(recipe, checkout)
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     folder = cache / "environments" / digest((version, *sorted(packages)))
     python = folder / "bin" / "python"

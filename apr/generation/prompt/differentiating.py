@@ -7,7 +7,6 @@ calls it. What it answers is cut into files with one test each; whether these ar
 
 from __future__ import annotations
 
-import ast
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -15,8 +14,8 @@ from dataclasses import dataclass
 
 from apr.core.errors import BudgetExhaustedError, PromptTooLongError
 from apr.core.model import Answer, Message, ModelClient, ModelRequest, Role, Sampling
-from apr.generation.prompt.answer import fenced_blocks
 from apr.generation.prompt.evidence import Section, estimate_tokens, fenced, fitting
+from apr.generation.prompt.written import split_tests
 from validation.patchdiff.model import WrittenTest
 from validation.patchdiff.written import View
 
@@ -30,7 +29,6 @@ module `{module}`, or a function that leads to it, with an input for which the v
 and asserts what {first} does. Use only what can be imported; look at results, exceptions and \
 effects, never at how they come about. Answer with one code block."""
 LEAST_PROMPT = 300
-MOST_LINES_CUT = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ class ModelAuthor:
         with suppress(BudgetExhaustedError):  # what was written by then is of use
             for one in chosen:
                 for answer in self._ask(one, around):
-                    texts |= dict.fromkeys(split_tests(answer.text, one))
+                    texts |= dict.fromkeys(cut_tests(answer.text, one))
         return [
             WrittenTest(f"test_written_{number}.py", text) for number, text in enumerate(texts, 1)
         ]
@@ -143,57 +141,8 @@ def _sections(
         yield Section(4, f"{said}\n\n{code}".strip())
 
 
-def split_tests(answer: str, one: View) -> list[str]:
-    """The tests of an answer as files of one test each, the imports and helpers in all of them.
-
-    A model that copies the function under test into its file would test the copy, and one that
-    forgets to import it would test nothing: the copy goes, the import is added.
-    """
-    lines = answer.replace("\r\n", "\n").split("\n")
-    blocks = list(fenced_blocks(lines)) or [answer]
-    found: dict[str, None] = {}
-    for block in blocks:
-        tree = _parse_most(block)
-        if tree is not None:
-            found |= dict.fromkeys(_split(tree, one))
-    return list(found)
-
-
-def _parse_most(block: str) -> ast.Module | None:
-    """The block without its last lines, when it was cut off within a statement."""
-    lines = block.split("\n")
-    for dropped in range(min(len(lines), MOST_LINES_CUT)):
-        try:
-            return ast.parse("\n".join(lines[: len(lines) - dropped]))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-    return None
-
-
-def _split(tree: ast.Module, one: View) -> Iterator[str]:
+def cut_tests(answer: str, one: View) -> list[str]:
+    """The tests of an answer, with the function under test imported and not copied."""
     outer = one.target.name.partition(".")[0]
-    common: list[ast.stmt] = []
-    tests: list[list[ast.stmt]] = []
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
-            tests.append([node])
-        elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
-            tests += _of_class(node)
-        elif not (isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == outer):
-            common.append(node)
-    imported = f"import pytest\nfrom {one.target.module} import {outer}\n"
-    for test in tests:
-        yield imported + ast.unparse(ast.Module([*common, *test], [])) + "\n"
-
-
-def _of_class(node: ast.ClassDef) -> Iterator[list[ast.stmt]]:
-    """For each test method the class with it and with what is no test."""
-    rest = [each for each in node.body if not _is_test(each)]
-    for each in node.body:
-        if _is_test(each):
-            body: list[ast.stmt] = [*rest, each]
-            yield [ast.ClassDef(node.name, node.bases, node.keywords, body, node.decorator_list)]
-
-
-def _is_test(node: ast.stmt) -> bool:
-    return isinstance(node, ast.FunctionDef) and node.name.startswith("test")
+    opening = f"import pytest\nfrom {one.target.module} import {outer}\n"
+    return split_tests(answer, opening, outer)

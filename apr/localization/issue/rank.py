@@ -45,8 +45,9 @@ def rank_units(issue: IssueText, units: Units) -> list[ScoredUnit]:
     """Every unit that shares a word with the issue, or is named in it; the best first."""
     places = [(path, unit) for path in sorted(units) for unit in units[path]]
     query = {word: math.log1p(weight) for word, weight in issue.weights.items()}
-    words = _normed(_bm25(query, [_fields(path, unit) for path, unit in places]))
-    files = _score_files(issue, query, units)
+    found = [_look_up(query, path, unit) for path, unit in places]
+    words = _normed(_bm25(query, found))
+    files = _score_files(issue, query, places, found)
     named = _mentions(issue, places)
     traced = _traced(issue, units)
     scored = [
@@ -68,31 +69,49 @@ def rank_files(ranking: Iterable[ScoredUnit]) -> list[str]:
     return list(dict.fromkeys(each.path for each in ranking))
 
 
-def _fields(path: str, unit: Unit) -> Mapping[str, int]:
-    """The words of a unit, those of its name and path weighted."""
-    own = Counter(words_of(f"{unit.name} {PurePosixPath(path).stem}"))
-    return _weighted(unit.words, own)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """How often the words of a query occur in a text of so many words."""
+
+    counts: Mapping[str, float]
+    length: float
 
 
-def _weighted(body: Mapping[str, int], name: Mapping[str, int]) -> Mapping[str, int]:
-    return {**body, **{word: body.get(word, 0) + NAME_FIELD * n for word, n in name.items()}}
+def _look_up(query: Mapping[str, float], path: str, unit: Unit) -> _Found:
+    """The query in a unit, whose name and whose file's name are a field that counts more."""
+    counts: dict[str, float] = {word: unit.words[word] for word in query.keys() & unit.words.keys()}
+    named = words_of(f"{unit.name} {PurePosixPath(path).stem}")
+    for word in named:
+        if word in query:
+            counts[word] = counts.get(word, 0) + NAME_FIELD
+    return _Found(counts, unit.size + NAME_FIELD * len(named))
 
 
-def _score_files(issue: IssueText, query: Mapping[str, float], units: Units) -> dict[str, float]:
-    paths = sorted(units)
-    texts = [_weighted(_sum(units[path]), Counter(words_of(path))) for path in paths]
-    scores = dict(zip(paths, _normed(_bm25(query, texts)), strict=True))
+def _score_files(
+    issue: IssueText,
+    query: Mapping[str, float],
+    places: Sequence[tuple[str, Unit]],
+    found: Sequence[_Found],
+) -> dict[str, float]:
+    """The scores of files, each of which is all of its units together."""
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    lengths: Counter[str] = Counter()
+    for (path, _), each in zip(places, found, strict=True):
+        counts[path].update(each.counts)
+        lengths[path] += int(each.length)
+    paths = sorted(counts)
+    scores = dict(
+        zip(
+            paths,
+            _normed(_bm25(query, [_Found(counts[p], lengths[p]) for p in paths])),
+            strict=True,
+        )
+    )
+    given = (*issue.paths, *issue.names)
     for path in paths:
-        if any(_is_named(path, given) for given in (*issue.paths, *issue.names)):
+        if any(_is_named(path, name) for name in given):
             scores[path] += PATH
     return scores
-
-
-def _sum(units: Sequence[Unit]) -> Mapping[str, int]:
-    total: Counter[str] = Counter()
-    for unit in units:
-        total.update(unit.words)
-    return total
 
 
 def _is_named(path: str, given: str) -> bool:
@@ -106,23 +125,17 @@ def _is_named(path: str, given: str) -> bool:
     return dotted == given or dotted.endswith(f".{given}") or given.startswith(f"{dotted}.")
 
 
-def _bm25(query: Mapping[str, float], texts: Sequence[Mapping[str, int]]) -> list[float]:
-    lengths = [sum(text.values()) for text in texts]
-    mean = sum(lengths) / max(1, len(texts)) or 1.0
-    often = Counter(word for text in texts for word in query.keys() & text.keys())
-    rarity = {
-        word: math.log(1 + (len(texts) - count + 0.5) / (count + 0.5))
+def _bm25(query: Mapping[str, float], texts: Sequence[_Found]) -> list[float]:
+    mean = sum(text.length for text in texts) / max(1, len(texts)) or 1.0
+    often = Counter(word for text in texts for word in text.counts)
+    weight = {
+        word: query[word] * math.log(1 + (len(texts) - count + 0.5) / (count + 0.5)) * (K1 + 1)
         for word, count in often.items()
     }
     scores = []
-    for text, length in zip(texts, lengths, strict=True):
-        norm = K1 * (1 - B + B * length / mean)
-        scores.append(
-            sum(
-                query[word] * rarity[word] * text[word] * (K1 + 1) / (text[word] + norm)
-                for word in sorted(query.keys() & text.keys())
-            )
-        )
+    for text in texts:
+        norm = K1 * (1 - B + B * text.length / mean)
+        scores.append(math.fsum(weight[word] * n / (n + norm) for word, n in text.counts.items()))
     return scores
 
 

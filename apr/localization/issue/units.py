@@ -22,6 +22,11 @@ class Unit:
     last: int
     words: Mapping[str, int]
 
+    @property
+    def size(self) -> int:
+        """How many words there are."""
+        return sum(self.words.values())
+
 
 def read_units(path: str, text: str) -> tuple[Unit, ...]:
     """The functions of a file in source order, the rest of it last.

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from apr.core.errors import BadInputError, EnvironmentUnusableError
-from apr.datasets.swebench.instances import Prediction, load_instances, load_predictions
+from apr.datasets.swebench.instances import (
+    Prediction,
+    load_instances,
+    load_predictions,
+    parse_predictions,
+)
 from apr.datasets.swebench.recipes import find_recipe
 
 ROW: dict[str, Any] = {
@@ -43,13 +48,20 @@ def test_all_forms_say_the_same(form: str, tmp_path: Path) -> None:
     assert list(load_instances(path, {"a__b-2"})) == ["a__b-2"]
 
 
-def test_predictions_come_as_a_list_or_by_id_and_empty_ones_are_none(tmp_path: Path) -> None:
+def test_predictions_come_as_a_list_by_id_or_line_by_line(tmp_path: Path) -> None:
     row = {"instance_id": "a__b-1", "model_name_or_path": "tool", "model_patch": "diff"}
-    listed, by_id = tmp_path / "list.json", tmp_path / "id.json"
-    listed.write_text(json.dumps([row, {**row, "model_patch": None}, {**row, "model_patch": " "}]))
-    by_id.write_text(json.dumps({"a__b-1": {"model_name_or_path": "tool", "model_patch": "diff"}}))
-    expected = (Prediction("a__b-1", "tool", "diff"),)
-    assert load_predictions(listed) == load_predictions(by_id) == expected
+    other = {"instance_id": "a__b-2", "model_patch": None}
+    forms = {
+        "list.json": json.dumps([row, other]),
+        "id.json": json.dumps({"a__b-1": row, "a__b-2": {"model_patch": ""}}),
+        "lines.jsonl": f"{json.dumps(row)}\n{json.dumps(other)}\n",
+        "named-as-you-like": f"{json.dumps(row)}\n\n{json.dumps(other)}",
+    }
+    expected = (Prediction("a__b-1", "tool", "diff"), Prediction("a__b-2", "None", ""))
+    for name, text in forms.items():
+        (tmp_path / name).write_text(text)
+        assert load_predictions(tmp_path / name) == expected
+    assert parse_predictions(json.dumps(row), "the request") == expected[:1]
 
 
 @pytest.mark.parametrize(

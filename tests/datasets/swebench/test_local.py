@@ -35,7 +35,7 @@ def test_a_checkout_is_the_base_commit_with_its_tests_and_no_history(
     bug = make_bug(instance, places)
     subject = Path(bug.subject)
     names = {path.name for path in subject.iterdir()}
-    assert names == {".gitattributes", "data.txt", "shop.py", "test_shop.py"}
+    assert names == {".gitattributes", "data.txt", "shop.py", "test_old.py", "test_shop.py"}
     assert (subject / "shop.py").read_text() == BUGGY
     assert bug.test_command.argv[-1] == "test_shop.py"
     assert bug.trigger_tests == ("test_shop.py::test_double",)

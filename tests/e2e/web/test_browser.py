@@ -58,6 +58,21 @@ def test_a_run_is_started_from_the_form_and_watched_live(
         assert opened.foreign == []
 
 
+def test_the_search_goes_on_with_an_answer_to_a_question(
+    browser: Browser, server: WebServer, shown: Shown
+) -> None:
+    with tab(browser, server.url) as opened:
+        page = opened.go(f"/runs/{shown.full}/questions")
+        question = page.get_by_role("region", name="Question 1")
+        expect(question.get_by_role("button")).to_have_count(1)  # no test of the other was proven
+        question.get_by_role("button", name="This is right").click()
+        page.wait_for_url(lambda url: url.rpartition("/")[2] not in ("questions", shown.full))
+        expect(page.locator("#verdict h2")).to_contain_text("plausible patch", timeout=WAIT_MS)
+        expect(page.locator("#tests")).to_contain_text("test_ten")
+        expect(page.locator("#facts")).to_contain_text("test_answer_1.py")
+        assert opened.complaints == []
+
+
 def test_a_run_is_cancelled_and_resumed(browser: Browser, server: WebServer) -> None:
     with tab(browser, server.url) as opened:
         page = opened.go("/new")

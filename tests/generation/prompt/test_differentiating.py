@@ -10,8 +10,8 @@ from apr.core.model import Answer, ModelReply, ModelRequest
 from apr.generation.prompt.differentiating import (
     AuthorSettings,
     ModelAuthor,
+    cut_tests,
     differentiating_prompt,
-    split_tests,
 )
 from apr.generation.prompt.evidence import estimate_tokens
 from validation.patchdiff.model import Target
@@ -75,7 +75,7 @@ class Scripted:
 
 
 def test_an_answer_becomes_one_file_a_test_with_the_function_itself_imported() -> None:
-    texts = split_tests(ANSWER, ONE)
+    texts = cut_tests(ANSWER, ONE)
     assert len(texts) == 3
     for text in texts:
         tree = ast.parse(text)
@@ -93,7 +93,7 @@ def _is_def(node: ast.AST) -> bool:
 
 @pytest.mark.parametrize("answer", ["I cannot.", "```python\n```", "```python\nx = (\n```", ""])
 def test_an_answer_without_a_test_is_no_file(answer: str) -> None:
-    assert split_tests(answer, ONE) == []
+    assert cut_tests(answer, ONE) == []
 
 
 def test_the_prompt_shows_both_versions_with_their_calls_and_callers() -> None:

@@ -52,8 +52,8 @@ def test_the_path_to_the_winner_is_the_first_row_and_the_rest_is_folded() -> Non
 
 def test_each_hunk_is_traced_to_the_first_candidate_that_made_it() -> None:
     tree = searched()
-    patches = {node.id: node.patch for node in tree.nodes} | {1: make_patch(10)}
-    view = assembly_view(tree.nodes[7].patch, tree, patches, {FILE: SOURCE})
+    origins = [(node, make_patch(10) if node.id == 1 else node.patch) for node in tree.nodes]
+    view = assembly_view(tree.nodes[7].patch, origins, {FILE: SOURCE})
     assert [part.first.id for part in view.parts if part.first] == [1, 7]
 
 
