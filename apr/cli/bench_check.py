@@ -29,7 +29,7 @@ from apr.cli.bench_programs import (
     humanevalfix_loader,
     quixbugs_loader,
 )
-from apr.cli.evaluate import Conditions
+from apr.cli.evaluate_options import Conditions
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
 from apr.cli.output import emit, emit_json, emit_rich, err_console

@@ -17,7 +17,6 @@ from apr.cli.images import make_ready
 from apr.cli.model_options import ModelOptions
 from apr.cli.output import PatchFormat, check_output, err_console
 from apr.cli.progress import reporting
-from apr.cli.reproducing import plan_issue_run
 from apr.cli.request import localization_settings, make_bug, make_settings, open_service
 from apr.cli.subject_options import JudgingOptions, PlaceOptions, SuiteOptions
 from apr.cli.text import one_line
@@ -97,6 +96,8 @@ def fix(
     make_ready(image, bug, quiet=quiet)
     if search.reproduce:
         with reporting(quiet=quiet) as listener:
+            from apr.cli.reproducing import plan_issue_run
+
             planned = plan_issue_run(bug, settings, budget, search.seed, listener)
         bug, settings, budget = planned.bug, planned.settings, planned.budget
     service = open_service()
