@@ -22,7 +22,7 @@ from apr.cli.bench_options import (
     RedoOption,
 )
 from apr.cli.comparing import markdown_row
-from apr.cli.evaluate import Conditions
+from apr.cli.evaluate_options import Conditions
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
 from apr.cli.output import emit, emit_json, emit_rich, err_console

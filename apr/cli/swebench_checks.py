@@ -7,7 +7,8 @@ from pathlib import Path
 
 from apr.bench.check import UNUSABLE, BugCheck
 from apr.cli.bench_check import RecordOptions, check_missing, finish, working_folder
-from apr.cli.evaluate import Conditions, Environment, open_grounds
+from apr.cli.evaluate import open_grounds
+from apr.cli.evaluate_options import Conditions, Environment
 from apr.core.errors import BadInputError, EnvironmentUnusableError
 from apr.datasets.swebench.instances import Instance, load_dataset
 from apr.datasets.swebench.local import default_cache_dir
