@@ -32,6 +32,10 @@ def find_recipe(repository: str, version: str) -> Recipe:
     Raises:
         EnvironmentUnusableError: when it is not known to run on CPython 3.11.
     """
+    if (repository, version) in BROKEN:
+        raise EnvironmentUnusableError(
+            f"{repository} {version} does not run on CPython 3.11: {BROKEN[repository, version]}"
+        )
     known = RECIPES.get(repository)
     if known is None or _parse(version) < known[0]:
         since = f" before {'.'.join(map(str, known[0]))}" if known else ""
@@ -124,3 +128,9 @@ RECIPES: Mapping[str, tuple[tuple[int, ...], Callable[[str], Recipe]]] = {
     "pydata/xarray": ((0, 12), _xarray),
 }
 """The first version that runs, and the recipe."""
+
+BROKEN = {
+    ("sphinx-doc/sphinx", "4.1"): "it imports types.Union, which was there before 3.10 only",
+    ("pytest-dev/pytest", "6.3"): "it compiles imports without the line numbers that 3.10 wants",
+}
+"""Versions within those that do not run, and why."""
