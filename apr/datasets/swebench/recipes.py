@@ -113,8 +113,8 @@ def _seaborn(version: str) -> Recipe:
 
 def _xarray(version: str) -> Recipe:
     numbers = ("numpy==1.23.5", "pandas==1.5.3", "scipy==1.11.1", "dask==2022.8.1", "bottleneck")
-    others = ("packaging==23.1", "python-dateutil==2.8.2", "pytz==2023.3", "setuptools==68.0.0")
-    return Recipe((*numbers, *others, PYTEST))
+    dates = ("python-dateutil==2.8.2", "pytz==2023.3", "cftime")
+    return Recipe((*numbers, *dates, "packaging==23.1", "setuptools==68.0.0", PYTEST))
 
 
 RECIPES: Mapping[str, tuple[tuple[int, ...], Callable[[str], Recipe]]] = {
