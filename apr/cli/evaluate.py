@@ -23,6 +23,7 @@ from apr.core.errors import BadInputError, EnvironmentUnusableError
 if TYPE_CHECKING:
     from apr.datasets.swebench.instances import Instance, Prediction
     from apr.evaluation.archive import Archive
+    from apr.evaluation.images import MakeBuilder
     from apr.evaluation.judge import Grounds
     from apr.evaluation.report import Graded
 
@@ -173,13 +174,36 @@ def open_grounds(conditions: Conditions) -> Grounds:
     if conditions.environment is Environment.DOCKER:
         from apr.evaluation.images import ImageGrounds
 
-        return ImageGrounds(clones and clones.resolve(), cache, conditions.memory)
+        builder = None if conditions.base_image is None else make_builder(conditions, cache)
+        return ImageGrounds(clones and clones.resolve(), cache, conditions.memory, builder)
     from apr.evaluation.ground import LocalGrounds
 
     if clones is None:
         raise BadInputError("--environment local needs --repositories, a folder with clones")
     places = Places(clones.resolve(), cache, conditions.python)
     return LocalGrounds(places, conditions.sandbox.value, conditions.memory)
+
+
+def make_builder(conditions: Conditions, cache: Path) -> MakeBuilder:
+    """What builds images on an engine.
+
+    Raises:
+        BadInputError: when there are no clones to build of.
+    """
+    from apr.datasets.swebench.local import Places
+    from apr.evaluation.building import ImageBuilder
+    from apr.settings import AppSettings
+    from apr.subject import image_settings
+    from validation.sandbox.images.usage import ImageUsage
+
+    base, clones = conditions.base_image, conditions.repositories
+    if base is None or clones is None:
+        raise BadInputError("--base-image needs --repositories, a folder with clones")
+    images = image_settings(AppSettings())
+    gib = conditions.disk_gib
+    disk = images.disk_mib << 20 if gib is None else int(gib * 2**30)
+    places, usage = Places(clones.resolve(), cache), ImageUsage(images.folder)
+    return lambda client: ImageBuilder(client, places, base, usage, disk)
 
 
 class Progress:

@@ -94,6 +94,25 @@ class Conditions:
             help="An interpreter that has all that the tests need (default: one is built).",
         ),
     ] = None
+    base_image: Annotated[
+        str | None,
+        typer.Option(
+            "--base-image",
+            metavar="IMAGE",
+            help="Build the images of instances on this one, with Python 3.11, git and bash,"
+            " instead of pulling them. Needs --repositories.",
+        ),
+    ] = None
+    disk_gib: Annotated[
+        float | None,
+        typer.Option(
+            "--disk-gib",
+            metavar="N",
+            min=0,
+            help="Disk that images built here may take; the least recently used go."
+            " Default: APR_SANDBOX_DISK_MIB.",
+        ),
+    ] = None
     sandbox: o.SandboxOption = o.Sandbox.AUTO
     memory: o.MemoryOption = 4096
     timeout: Annotated[

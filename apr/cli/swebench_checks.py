@@ -34,7 +34,8 @@ def check_instances(
         "repositories": str(conditions.repositories),
         "swebench": official().version,
     }
-    del protocol["no_cache"]
+    for name in ("no_cache", "disk_gib"):
+        del protocol[name]  # says nothing about what is found
     with working_folder(options) as work:
         judge = open_judge(conditions, work.parent if options.output else work)
         file = options.open_file(BENCHMARK, protocol, names)

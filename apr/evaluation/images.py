@@ -6,7 +6,7 @@ import contextlib
 import platform
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -14,6 +14,7 @@ from apr.core.errors import EnvironmentUnusableError, SandboxUnavailableError
 from apr.datasets.checkouts import find_clone, find_git_dir
 from apr.datasets.swebench.instances import Instance
 from apr.evaluation.archive import whole_folder
+from apr.evaluation.building import ImageBuilder
 from apr.evaluation.execution import PLACE, Ground
 from apr.evaluation.ground import WORKSPACE_MIB
 from apr.evaluation.script import EvaluationScript
@@ -24,8 +25,10 @@ from validation.sandbox.images.swebench import locally_built_name, published_nam
 from validation.sandbox.policy import SandboxPolicy
 
 if TYPE_CHECKING:
+    import docker
     from docker.models.images import Image
 
+MakeBuilder = Callable[["docker.DockerClient"], ImageBuilder]
 TREE, GIT = "tree", "git"
 
 
@@ -38,14 +41,25 @@ class ImageGrounds:
 
     sandbox = "docker"
 
-    def __init__(self, repositories: Path | None, cache: Path, memory_mib: int) -> None:
-        """Raises SandboxUnavailableError when no engine answers."""
+    def __init__(
+        self,
+        repositories: Path | None,
+        cache: Path,
+        memory_mib: int,
+        make_builder: MakeBuilder | None = None,
+    ) -> None:
+        """`make_builder`: how images are built on an engine; None: they are pulled.
+
+        Raises:
+            SandboxUnavailableError: when no engine answers.
+        """
         self._repositories = repositories
         self._cache = cache / "testbeds"
         self._policy = SandboxPolicy(
             memory_mib=memory_mib, workspace_mib=WORKSPACE_MIB, mount_at=PLACE
         )
         self._client = connect()
+        self._builder = None if make_builder is None else make_builder(self._client)
 
     def prepare(self, instance: Instance, script: EvaluationScript) -> Ground:
         """The ground of an instance.
@@ -69,6 +83,8 @@ class ImageGrounds:
 
     def _find(self, instance: Instance) -> tuple[str, Image]:
         """The image by the dataset's name for it, or one of those that the harness has used."""
+        if self._builder is not None:
+            return self._builder.build(instance)
         machine = platform.machine()
         published = published_name(instance.instance_id, machine)
         names = (instance.image, locally_built_name(instance.instance_id, machine), published)

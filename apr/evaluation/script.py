@@ -16,6 +16,7 @@ from apr.core.errors import BadInputError
 START, END = ">>>>> Start Test Output", ">>>>> End Test Output"
 HEREDOC = re.compile(r"^git apply (?P<options>.*)- <<'(?P<end>\w+)'$")
 CHECKOUT = re.compile(r"^git checkout (?P<arguments>.+)$")
+REMOVAL = re.compile(r"^rm -f (?P<paths>.+)$")
 ACTIVATION = re.compile(r"^(source /opt/miniconda3/bin/activate|conda activate \S+)$")
 INSTALL = re.compile(r"^(python -m )?pip install\b")
 LOOKING = re.compile(
@@ -70,6 +71,11 @@ def parse_script(text: str, instance_id: str) -> EvaluationScript:
             steps.append(GitStep(("apply", *shlex.split(match["options"]), "-"), text + "\n"))
         elif match := CHECKOUT.match(line):
             steps.append(GitStep(("checkout", *shlex.split(match["arguments"]))))
+        elif match := REMOVAL.match(line):
+            # What the patch may have put in the place of new test files, staged or not.
+            paths = shlex.split(match["paths"])
+            steps.append(GitStep(("rm", "-f", "-q", "--ignore-unmatch", "--", *paths)))
+            steps.append(GitStep(("clean", "-f", "-x", "-q", "--", *paths)))
         elif ACTIVATION.match(line):
             activation.append(line)
         elif not (INSTALL.match(line) or LOOKING.match(line) or LOCALES.match(line)):

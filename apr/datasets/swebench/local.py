@@ -7,10 +7,12 @@ the same needs share one; it lies in a cache folder and is never a part of a sub
 
 from __future__ import annotations
 
+import fcntl
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,7 +129,9 @@ def make_environment(instance: Instance, checkout: Path, cache: Path) -> Path:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     folder = cache / "environments" / digest((version, *sorted(packages)))
     python = folder / "bin" / "python"
-    if not python.exists():
+    with _alone(folder):
+        if python.exists():
+            return python
         with made_whole(folder) as made:
             _build([sys.executable, "-m", "venv", str(made)])
             # Run as a module: scripts have the temporary path in their first line.
@@ -146,3 +150,12 @@ def _build(command: Sequence[str]) -> None:
         raise EnvironmentUnusableError(
             f"an environment cannot be built: {' '.join(said)}"
         ) from error
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Others that want to make the same wait, and then find it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.with_name(f"{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

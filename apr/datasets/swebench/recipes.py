@@ -32,6 +32,10 @@ def find_recipe(repository: str, version: str) -> Recipe:
     Raises:
         EnvironmentUnusableError: when it is not known to run on CPython 3.11.
     """
+    if (repository, version) in BROKEN:
+        raise EnvironmentUnusableError(
+            f"{repository} {version} does not run on CPython 3.11: {BROKEN[repository, version]}"
+        )
     known = RECIPES.get(repository)
     if known is None or _parse(version) < known[0]:
         since = f" before {'.'.join(map(str, known[0]))}" if known else ""
@@ -109,8 +113,8 @@ def _seaborn(version: str) -> Recipe:
 
 def _xarray(version: str) -> Recipe:
     numbers = ("numpy==1.23.5", "pandas==1.5.3", "scipy==1.11.1", "dask==2022.8.1", "bottleneck")
-    others = ("packaging==23.1", "python-dateutil==2.8.2", "pytz==2023.3", "setuptools==68.0.0")
-    return Recipe((*numbers, *others, PYTEST))
+    dates = ("python-dateutil==2.8.2", "pytz==2023.3", "cftime")
+    return Recipe((*numbers, *dates, "packaging==23.1", "setuptools==68.0.0", PYTEST))
 
 
 RECIPES: Mapping[str, tuple[tuple[int, ...], Callable[[str], Recipe]]] = {
@@ -124,3 +128,9 @@ RECIPES: Mapping[str, tuple[tuple[int, ...], Callable[[str], Recipe]]] = {
     "pydata/xarray": ((0, 12), _xarray),
 }
 """The first version that runs, and the recipe."""
+
+BROKEN = {
+    ("sphinx-doc/sphinx", "4.1"): "it imports types.Union, which was there before 3.10 only",
+    ("pytest-dev/pytest", "6.3"): "it compiles imports without the line numbers that 3.10 wants",
+}
+"""Versions within those that do not run, and why."""

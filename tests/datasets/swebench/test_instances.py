@@ -85,5 +85,9 @@ def test_versions_are_compared_as_numbers() -> None:
     assert find_recipe("sympy/sympy", "1.10").packages == find_recipe("sympy/sympy", "1.2").packages
     with pytest.raises(EnvironmentUnusableError, match=r"sympy/sympy before 1\.2 is not known"):
         find_recipe("sympy/sympy", "1.1")
+    with pytest.raises(
+        EnvironmentUnusableError, match=r"sphinx 4\.1 does not run on CPython 3\.11"
+    ):
+        find_recipe("sphinx-doc/sphinx", "4.1")
     with pytest.raises(EnvironmentUnusableError, match="django/django is not known"):
         find_recipe("django/django", "4.2")

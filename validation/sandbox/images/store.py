@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 ENVIRONMENT, DOCKERFILE, SWEBENCH = "apr-env", "apr-dockerfile", "apr-swebench"
 """The repositories of the images made here."""
+
+OFFICIAL = re.compile(r"(sweb\.eval\.\w+|amd64|arm64)\.[^/]+")
+"""How the harness of SWE-bench calls the image of an instance, which may have been made here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +146,10 @@ class ImageStore:
 
 
 def is_ours(tag: str) -> bool:
-    """Whether the name was given here."""
+    """Whether the name of an image that was made here was given here."""
     repository = tag.partition(":")[0].removeprefix("localhost/")  # Podman says where it is
-    return repository in (ENVIRONMENT, DOCKERFILE, SWEBENCH)
+    is_official = OFFICIAL.fullmatch(repository) is not None
+    return is_official or repository in (ENVIRONMENT, DOCKERFILE, SWEBENCH)
 
 
 def _pruned(removed: Sequence[StoredImage]) -> Pruned:
