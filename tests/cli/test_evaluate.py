@@ -167,7 +167,7 @@ def test_the_commands_of_the_guide_are_commands(
     (line,) = (each for each in text.splitlines() if each.startswith("apr evaluate"))
     monkeypatch.chdir(folder)
     assert run(*line.split()[2:], "--python", sys.executable) == 0
-    assert "1 of 4 predictions resolved" in capsys.readouterr().out
+    assert "1 of 5 predictions resolved" in capsys.readouterr().out
     for option in re.findall(r"`(--[a-z-_]+)", text):
         assert option in HELP or option == "--rewrite_reports", option
 
