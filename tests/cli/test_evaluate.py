@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from apr.cli import evaluate_options
+from apr.cli import options as options_of_all
 from apr.cli.main import app
-from support.e2e import Apr, snapshot
+from support.e2e import ROOT, Apr, snapshot
 from support.tiny_repository import GOLD, make_repository
 
 PATCHES = {
@@ -25,6 +29,7 @@ PATCHES = {
         "+    import os; os._exit(0)",
     ).replace("-1,4 +1,4", "-1,4 +1,5"),
 }
+HELP = inspect.getsource(evaluate_options) + inspect.getsource(options_of_all)
 OFFICIAL = """
 import json, sys
 from pathlib import Path
@@ -153,6 +158,18 @@ def test_grading_again_runs_nothing(report: dict[str, Any], folder: Path) -> Non
     )
     assert kept.read_text() == right
     assert (folder / "tool.predictions.json").read_bytes() == whole
+
+
+def test_the_commands_of_the_guide_are_commands(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "docs" / "guides" / "evaluate.md").read_text()
+    (line,) = (each for each in text.splitlines() if each.startswith("apr evaluate"))
+    monkeypatch.chdir(folder)
+    assert run(*line.split()[2:], "--python", sys.executable) == 0
+    assert "1 of 5 predictions resolved" in capsys.readouterr().out
+    for option in re.findall(r"`(--[a-z-_]+)", text):
+        assert option in HELP or option == "--rewrite_reports", option
 
 
 def test_gold_is_given_by_name_in_the_official_words(
