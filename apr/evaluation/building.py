@@ -17,14 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apr.core.errors import EnvironmentUnusableError, SandboxUnavailableError
+from apr.datasets.checkouts import find_clone, find_git_dir
 from apr.datasets.swebench.instances import Instance
-from apr.datasets.swebench.local import (
-    Places,
-    check_out,
-    find_clone,
-    find_git_dir,
-    make_environment,
-)
+from apr.datasets.swebench.local import Places, check_out, make_environment
 from apr.datasets.swebench.recipes import find_recipe
 from apr.evaluation.execution import PLACE
 from validation.sandbox.attached import engine_errors
