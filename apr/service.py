@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -152,8 +153,10 @@ class Service:
         run = self.store.get_run(run_id)
         patience_s = self._lease_s + 1
         with owning(self.store, run.id, self._lease_s, patience_s=patience_s) as own:
-            own.store.set_status(run.id, RunStatus.RUNNING)
-            return self._execute_owned(run.id, own, _Recorder(own.store, run.id, listener))
+            recorder = _Recorder(own.store, run.id, listener)
+            with _stoppable(own.store, run.id):
+                own.store.set_status(run.id, RunStatus.RUNNING)
+                return self._execute_owned(run.id, own, recorder)
 
     def execute_submitted(
         self,
@@ -176,10 +179,11 @@ class Service:
         with owning(self.store, run_id, self._lease_s, hand_back=hand_back) as own:
             # Whoever owned a run that is RUNNING has let the lease run out.
             waiting = (RunStatus.QUEUED, RunStatus.RUNNING)
-            if not own.store.change_status(run_id, waiting, RunStatus.RUNNING):
-                raise RunElsewhereError(f"run {run_id} does not wait to be executed")
             notify = _Recorder(own.store, run_id, None, searches_every_s=SEARCH_EVENT_S)
-            return self._execute_owned(run_id, own, notify, board, may_repeat=may_repeat)
+            with _stoppable(own.store, run_id):
+                if not own.store.change_status(run_id, waiting, RunStatus.RUNNING):
+                    raise RunElsewhereError(f"run {run_id} does not wait to be executed")
+                return self._execute_owned(run_id, own, notify, board, may_repeat=may_repeat)
 
     def _execute_owned(
         self,
@@ -194,9 +198,6 @@ class Service:
         try:
             with self.tracing.span("run", run.id, subject=run.bug.subject):
                 result = self._execute(run, own, notify, board)
-        except (KeyboardInterrupt, SystemExit):
-            store.set_status(run.id, RunStatus.INTERRUPTED, "stopped by the user")
-            raise
         except (LeaseLostError, StoreUnavailableError):
             raise  # nothing can, or may, be written
         except RunCancelledError:
@@ -455,6 +456,18 @@ def _shared(
     board: ValidationBoard | None, run_id: str, jobs: int, validator: StagedValidator
 ) -> GatedValidator:
     return validator if board is None else SharedValidator(validator, board, run_id, jobs)
+
+
+@contextmanager
+def _stoppable(store: RunStore, run_id: str) -> Iterator[None]:
+    """A run that is stopped at any moment, its last writes included, is INTERRUPTED."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        store.change_status(
+            run_id, [RunStatus.RUNNING], RunStatus.INTERRUPTED, "stopped by the user"
+        )
+        raise
 
 
 def _spend(own: Ownership, run_id: str, usage: Usage) -> None:

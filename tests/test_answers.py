@@ -79,8 +79,8 @@ def test_the_test_is_in_every_copy_and_never_in_the_subject(tmp_path: Path) -> N
 
 def test_the_search_goes_on_with_the_answer(tmp_path: Path) -> None:
     apr = Apr(tmp_path)
-    options = ("--location", "moving.py:8", "--patches", "4", "--candidates", "200")
-    quickly = ("--compare-seconds", "5", "--format", "json", "-q")
+    options = ("--location", "moving.py:8", "--patches", "4", "--candidates", "165")
+    quickly = ("--compare-seconds", "3", "--format", "json", "-q")
     first = json.loads(apr("fix", SUBJECT, *options, *quickly).stdout)
     question = first["behaviour"]["questions"][0]
     testable = [each for each in question["answers"] if each["test"]]

@@ -12,8 +12,11 @@ import pytest
 
 from apr.core.bug import Bug, RunnerKind, TestCommand
 from apr.core.errors import LeaseLostError, RunCancelledError, RunElsewhereError, RunHandedBackError
-from apr.core.run import Budget, RunStatus
+from apr.core.run import Budget, RunStatus, Usage
+from apr.core.tree import SearchTree
 from apr.ownership import owning
+from apr.repair import Repair
+from apr.search.loop import StopReason
 from apr.service import Service
 from apr.settings import RunSettings
 from apr.storage.engine import make_engine
@@ -102,3 +105,19 @@ def test_the_switch_is_turned_off_for_what_ends_an_ownership() -> None:
             own.switch.check()
     kinds = [type(reason) for reason in reasons]
     assert kinds == [RunCancelledError, RunHandedBackError, LeaseLostError]
+
+
+def test_a_run_stopped_at_its_last_writes_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = InMemoryRunStore()
+    service = Service(store, lambda *_: None)  # type: ignore[arg-type, return-value]
+    run_id = submit(store)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    found = Repair((), StopReason.PLAUSIBLE, SearchTree(), Usage())
+    monkeypatch.setattr(Service, "_execute", lambda *_: found)
+    monkeypatch.setattr(InMemoryRunStore, "save_patches", stop)
+    with pytest.raises(KeyboardInterrupt):
+        service.execute_run(run_id)
+    assert store.status(run_id) is RunStatus.INTERRUPTED

@@ -44,7 +44,7 @@ def test_an_issue_with_an_example_is_repaired_and_submitted(
     files: tuple[Any, ...], tmp_path: Path
 ) -> None:
     folder = tmp_path / "submission"
-    done = Apr(tmp_path)(*files, "--patches", "2", "--submission", folder)
+    done = Apr(tmp_path)(*files, "--patches", "2", "--candidates", "24", "--submission", folder)
     assert done.returncode == 0, done.stderr
     (bug,) = json.loads(done.stdout)["bugs"]
     assert (bug["verdict"], bug["reproduction"]) == ("plausible", "issue")

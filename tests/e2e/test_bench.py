@@ -65,9 +65,10 @@ def records(output: Path) -> list[dict]:
 
 
 def test_workers_find_what_one_process_finds(apr: Apr, data: Path, tmp_path: Path) -> None:
-    alone = apr(*command(data, tmp_path / "alone", "--jobs", 1))
+    one = ("--only", "T/0")
+    alone = apr(*command(data, tmp_path / "alone", "--jobs", 1, *one))
     assert alone.returncode == 0, alone.stderr
-    together = apr(*command(data, tmp_path / "together", "--workers", 2))
+    together = apr(*command(data, tmp_path / "together", "--workers", 2, *one))
     assert together.returncode == 0, together.stderr
     first, second = (json.loads(done.stdout) for done in (alone, together))
     for document in (first, second):

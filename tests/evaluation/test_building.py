@@ -67,6 +67,6 @@ def test_instances_share_an_environment_and_have_their_commit_alone(
             "SWE-bench instance tiny__built-2",
         ]
     finally:
-        for each in store.images():
-            if each.id not in before:
-                docker_client.images.remove(each.id, force=True)
+        left = [each for each in store.images() if each.id not in before]
+        for each in sorted(left, key=lambda image: "instance" not in image.purpose):  # on top first
+            docker_client.images.remove(each.id, force=True)
