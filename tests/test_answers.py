@@ -14,9 +14,7 @@ from apr.core.errors import BadInputError
 from apr.settings import RunSettings
 from apr.storage.codec import decode_bug, encode_bug
 from apr.subject import prepare_subject
-from support.e2e import BUGS, Apr
 
-SUBJECT = BUGS / "off_by_one" / "subject"
 TEXT = "import m\n\n\ndef test_zero():\n    assert m.f(0) == 1\n"
 CHOICE = Choice("f(0)", (((1, 3), "returns 0"), ((2,), "returns 1")), ("A", ""), 0)
 
@@ -75,26 +73,3 @@ def test_the_test_is_in_every_copy_and_never_in_the_subject(tmp_path: Path) -> N
         prepare_subject(answered, RunSettings()),
     ):
         pass
-
-
-def test_the_search_goes_on_with_the_answer(tmp_path: Path) -> None:
-    apr = Apr(tmp_path)
-    options = ("--location", "moving.py:8", "--patches", "4", "--candidates", "165")
-    quickly = ("--compare-seconds", "3", "--format", "json", "-q")
-    first = json.loads(apr("fix", SUBJECT, *options, *quickly).stdout)
-    question = first["behaviour"]["questions"][0]
-    testable = [each for each in question["answers"] if each["test"]]
-    answer = max(testable, key=lambda each: len(each["patches"]))
-    refused = set(range(1, 5)) - set(answer["patches"])
-    assert refused
-    done = apr("answer", first["run"], "1", str(answer["patches"][0]), "--format", "json", "-q")
-    second = json.loads(done.stdout)
-    assert (done.returncode, second["status"]) == (0, "succeeded")
-    assert second["run"] != first["run"]
-    diffs = {patch["diff"] for patch in second["patches"]}
-    lost = {patch["diff"] for patch in first["patches"] if patch["rank"] in refused}
-    assert diffs
-    assert not diffs & lost
-    again = apr("answer", first["run"], "9", "1", "-q")
-    assert (again.returncode, again.stdout) == (2, "")
-    assert "no question 9" in again.stderr

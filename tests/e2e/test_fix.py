@@ -129,6 +129,9 @@ def test_output_goes_to_a_file_and_the_run_can_be_looked_at_later(apr, copy_bug,
     shown = apr("show", "last", "--format", "diff")
     assert shown.stdout == target.read_text()
     assert json.loads(apr("runs", "--format", "json").stdout)
+    refused = apr("answer", "last", "1", "1")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "has not compared any patches" in refused.stderr
     assert "plausible" in apr("tree", "last").stdout
     tree = json.loads(apr("tree", "last", "--format", "json").stdout)
     assert tree["nodes"][0]["parent"] is None

@@ -10,7 +10,7 @@ import pytest
 
 from support.e2e import BUGS, Apr, nodes_saved, tree_of
 
-BUDGET = ("--candidates", 120, "--seed", 3, "--format", "json", "--policy", "mcts")
+BUDGET = ("--candidates", 80, "--seed", 3, "--format", "json", "--policy", "mcts")
 ENOUGH = 5  # nodes to have something to go on from; a busy machine may notice much later
 
 
