@@ -14,6 +14,7 @@ from apr.core.errors import BadInputError
 from apr.settings import RunSettings
 from apr.storage.codec import decode_bug, encode_bug
 from apr.subject import prepare_subject
+from support.e2e import Apr
 
 TEXT = "import m\n\n\ndef test_zero():\n    assert m.f(0) == 1\n"
 CHOICE = Choice("f(0)", (((1, 3), "returns 0"), ((2,), "returns 1")), ("A", ""), 0)
@@ -73,3 +74,30 @@ def test_the_test_is_in_every_copy_and_never_in_the_subject(tmp_path: Path) -> N
         prepare_subject(answered, RunSettings()),
     ):
         pass
+
+
+def test_the_search_goes_on_with_the_answer(tmp_path: Path) -> None:
+    subject = tmp_path / "subject"
+    subject.mkdir()
+    (subject / "m.py").write_text("def larger(a, b):\n    return a if a < b else b\n")
+    (subject / "test_m.py").write_text(
+        "from m import larger\n\n\ndef test_larger():\n    assert larger(2, 1) == 2\n"
+    )
+    apr = Apr(tmp_path)
+    options = ("--patches", "4", "--candidates", "60", "--compare-seconds", "3")
+    first = json.loads(apr("fix", subject, *options, "--format", "json", "-q").stdout)
+    question = first["behaviour"]["questions"][0]
+    answer = next(each for each in question["answers"] if each["test"])
+    refused = {patch["rank"] for patch in first["patches"]} - set(answer["patches"])
+    assert refused
+    done = apr("answer", first["run"], "1", str(answer["patches"][0]), "--format", "json", "-q")
+    second = json.loads(done.stdout)
+    assert (done.returncode, second["status"]) == (0, "succeeded")
+    assert second["run"] != first["run"]
+    diffs = {patch["diff"] for patch in second["patches"]}
+    lost = {patch["diff"] for patch in first["patches"] if patch["rank"] in refused}
+    assert diffs
+    assert not diffs & lost
+    again = apr("answer", first["run"], "9", "1", "-q")
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "no question 9" in again.stderr

@@ -200,7 +200,7 @@ def test_a_base_model_continues_a_text(apr: Apr, copy_bug: CopyBug) -> None:
     assert server.requests[0]["stop"] == ["```"]
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_what_was_asked_before_an_interruption_is_not_paid_for_twice(
     apr: Apr, copy_bug: CopyBug, how: signal.Signals
 ) -> None:
