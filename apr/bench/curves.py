@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,25 @@ class Curve:
         return list(counts.items())
 
 
+@dataclass(frozen=True, slots=True)
+class LogAxis:
+    """A logarithmic axis from `low` to `high`, both greater than 0 and apart."""
+
+    low: float
+    high: float
+
+    def place(self, value: float) -> float:
+        """Where a value stands, in [0, 1]; what is out of the axis stands at its ends."""
+        inside = min(max(value, self.low), self.high)
+        return math.log(inside / self.low) / math.log(self.high / self.low)
+
+    def ticks(self, steps: Sequence[float] = (1,)) -> list[float]:
+        """The `steps` of each power of ten that lie on the axis."""
+        first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
+        numbers = [step * 10.0**power for power in range(first, last + 1) for step in steps]
+        return [n for n in numbers if self.low * 0.999 <= n <= self.high * 1.001]
+
+
 def candidates_to_fix(record: BugRecord) -> float | None:
     """Candidates up to and with the first plausible one."""
     return record.first_plausible
@@ -45,6 +65,11 @@ def candidates_to_fix(record: BugRecord) -> float | None:
 def seconds_to_fix(record: BugRecord) -> float | None:
     """Seconds of search until it ended with a plausible patch, and so no less than it took."""
     return record.seconds if record.verdict == PLAUSIBLE else None
+
+
+def dollars_to_fix(record: BugRecord) -> float | None:
+    """US dollars that the search cost which ended with a plausible patch."""
+    return record.cost_usd if record.verdict == PLAUSIBLE else None
 
 
 def curves(trials: Sequence[Trials], cost: Cost) -> list[Curve]:

@@ -6,13 +6,12 @@ marks at their ends, and a legend names them with their counts, so that colour a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from apr.bench.comparison import Trials
-from apr.bench.curves import Curve, candidates_to_fix, curves, seconds_to_fix
+from apr.bench.curves import Curve, LogAxis, candidates_to_fix, curves, seconds_to_fix
 from apr.cli.text import one_line, shorten
 
 WIDTH, PLOT_WIDTH, PLOT_HEIGHT = 900, 360, 250
@@ -41,31 +40,17 @@ STYLE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
-    """A logarithmic axis from `low` to `high`, both greater than 0, over the plot's width."""
-
-    low: float
-    high: float
-    left: float
-
-    def place(self, value: float) -> float:
-        """Where a value stands, in pixels; what is out of the axis stands at its ends."""
-        inside = min(max(value, self.low), self.high)
-        return self.left + PLOT_WIDTH * math.log(inside / self.low) / math.log(self.high / self.low)
-
-    def ticks(self) -> list[float]:
-        """The powers of ten on the axis."""
-        first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
-        return [10.0**power for power in range(first, last + 1)]
-
-
-@dataclass(frozen=True, slots=True)
 class Panel:
-    """A plot: its title, its curves and its axis."""
+    """A plot: its title, its curves, its axis, and the pixel at which that begins."""
 
     title: str
     curves: Sequence[Curve]
-    scale: Scale
+    axis: LogAxis
+    left: float
+
+    def place(self, value: float) -> float:
+        """Where a value stands, in pixels."""
+        return self.left + PLOT_WIDTH * self.axis.place(value)
 
 
 def render_curves(trials: Sequence[Trials], heading: str = "Bugs fixed") -> str:
@@ -99,7 +84,7 @@ def render_curves(trials: Sequence[Trials], heading: str = "Bugs fixed") -> str:
 
 def _panel(title: str, found: Sequence[Curve], low: float, left: float) -> Panel:
     highest = max((cost for curve in found for cost in curve.costs), default=low)
-    return Panel(title, found, Scale(low, max(highest, 10 * low), left))
+    return Panel(title, found, LogAxis(low, max(highest, 10 * low)), left)
 
 
 def _describe(curve: Curve) -> str:
@@ -107,29 +92,28 @@ def _describe(curve: Curve) -> str:
 
 
 def _draw(panel: Panel) -> Iterator[str]:
-    scale, bottom = panel.scale, TOP + PLOT_HEIGHT
-    right = scale.left + PLOT_WIDTH
-    yield f'<text x="{scale.left:.0f}" y="{TOP - 12}">{_text(panel.title)}</text>'
+    bottom, right = TOP + PLOT_HEIGHT, panel.left + PLOT_WIDTH
+    yield f'<text x="{panel.left:.0f}" y="{TOP - 12}">{_text(panel.title)}</text>'
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         y = _height(share)
-        yield f'<path class="grid" d="M{scale.left:.1f} {y:.1f}H{right:.1f}"/>'
-        label = f'<text x="{scale.left - 8:.1f}" y="{y + 4:.1f}" text-anchor="end">'
+        yield f'<path class="grid" d="M{panel.left:.1f} {y:.1f}H{right:.1f}"/>'
+        label = f'<text x="{panel.left - 8:.1f}" y="{y + 4:.1f}" text-anchor="end">'
         yield f"{label}{share:.0%}</text>"
-    for tick in scale.ticks():
-        x = scale.place(tick)
+    for tick in panel.axis.ticks():
+        x = panel.place(tick)
         yield f'<path class="grid" d="M{x:.1f} {TOP}V{bottom}"/>'
         yield f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{tick:,g}</text>'
-    yield f'<path class="axis" d="M{scale.left:.1f} {TOP}V{bottom}H{right:.1f}"/>'
+    yield f'<path class="axis" d="M{panel.left:.1f} {TOP}V{bottom}H{right:.1f}"/>'
     for number, curve in enumerate(panel.curves):
-        yield from _line(number, curve, scale)
+        yield from _line(number, curve, panel)
 
 
-def _line(number: int, curve: Curve, scale: Scale) -> Iterator[str]:
+def _line(number: int, curve: Curve, panel: Panel) -> Iterator[str]:
     """Steps up to the end of the axis, and a mark there."""
-    path = f"M{scale.place(scale.low):.1f} {_height(0.0):.1f}"
+    path = f"M{panel.left:.1f} {_height(0.0):.1f}"
     for cost, share in curve.points():
-        path += f"H{scale.place(cost):.1f}V{_height(share):.1f}"
-    x, y = scale.place(scale.high), _height(curve.share)
+        path += f"H{panel.place(cost):.1f}V{_height(share):.1f}"
+    x, y = panel.left + PLOT_WIDTH, _height(curve.share)
     group = f'<g class="curve-{number % len(SERIES)}">'
     dashes = SERIES[number % len(SERIES)][2]
     dashed = f' stroke-dasharray="{dashes}"' if dashes else ""

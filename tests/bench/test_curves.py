@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from apr.bench.comparison import Trials
-from apr.bench.curves import Curve, candidates_to_fix, curves, seconds_to_fix
+from apr.bench.curves import Curve, LogAxis, candidates_to_fix, curves, seconds_to_fix
 from apr.bench.matrix import Cell, Column, make_matrix
 from apr.bench.records import BugRecord
 
@@ -46,3 +48,12 @@ def test_the_matrix_has_a_row_for_every_bug_and_a_column_for_every_seed() -> Non
 def test_a_plausible_patch_that_nobody_could_label_is_called_plausible() -> None:
     (row,) = make_matrix([Trials("x", {0: {"kth": OPEN}})]).rows
     assert row.cells == (Cell("plausible", 10),)
+
+
+def test_an_axis_is_logarithmic_and_holds_what_is_beyond_it() -> None:
+    axis = LogAxis(1.0, 100.0)
+    assert [axis.place(value) for value in (1, 10, 100, 5000)] == pytest.approx(
+        [0.0, 0.5, 1.0, 1.0]
+    )
+    assert axis.ticks() == [1.0, 10.0, 100.0]
+    assert axis.ticks((1, 5)) == [1.0, 5.0, 10.0, 50.0, 100.0]

@@ -13,7 +13,7 @@ from typer.testing import Result
 
 from apr.bench.comparison import Trials
 from apr.bench.records import BugRecord, Protocol, RecordFile
-from apr.cli.curve_svg import LEFT, PLOT_HEIGHT, PLOT_WIDTH, TOP, Scale, render_curves
+from apr.cli.curve_svg import LEFT, PLOT_HEIGHT, PLOT_WIDTH, TOP, render_curves
 from apr.core.run import Budget
 from apr.settings import RunSettings
 
@@ -88,14 +88,6 @@ def test_the_picture_is_xml_that_says_what_it_shows() -> None:
     right, bottom, half = LEFT + PLOT_WIDTH, TOP + PLOT_HEIGHT, TOP + PLOT_HEIGHT / 2
     assert lines[0] == f"M{LEFT:.1f} {bottom:.1f}H{right:.1f}V{half:.1f}H{right:.1f}"
     assert "prefers-color-scheme:dark" in (root.findtext(f"{space}style") or "")
-
-
-def test_an_axis_is_logarithmic_and_holds_what_is_beyond_it() -> None:
-    scale = Scale(1.0, 100.0, 0.0)
-    assert [scale.place(value) for value in (1, 10, 100, 5000)] == pytest.approx(
-        [0.0, PLOT_WIDTH / 2, PLOT_WIDTH, PLOT_WIDTH]
-    )
-    assert scale.ticks() == [1.0, 10.0, 100.0]
 
 
 def test_runs_of_different_budgets_have_curves_but_no_comparison(

@@ -9,8 +9,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from apr.bench.comparison import Comparison, Trials
-from apr.bench.curves import Cost, Curve, candidates_to_fix, curves, seconds_to_fix
-from apr.bench.records import PLAUSIBLE, BugRecord
+from apr.bench.curves import (
+    Cost,
+    Curve,
+    LogAxis,
+    candidates_to_fix,
+    curves,
+    dollars_to_fix,
+    seconds_to_fix,
+)
 from web.pages import words
 
 WIDTH, HEIGHT, LEFT, BELOW, ABOVE, RIGHT = 640, 260, 44, 34, 14, 20
@@ -18,7 +25,8 @@ DASHES = ("", "7 4", "2 4", "10 4 2 4", "4 2")
 """One a variant, so that curves differ without colour."""
 MOST_TICKS = 8
 LEAST_USD = 0.0001
-_STEPS = ((1, 2, 5), (1,))
+STEPS = ((1, 2, 5), (1,))
+"""Ticks of each power of ten, as far as there is room."""
 
 
 class Over(StrEnum):
@@ -64,35 +72,6 @@ class Chart:
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A logarithmic axis, `low` and `high` greater than 0."""
-
-    low: float
-    high: float
-
-    def place(self, value: float) -> float:
-        """Where a value stands, in pixels; what is lower than the axis stands at its beginning."""
-        inside = min(max(value, self.low), self.high)
-        share = math.log(inside / self.low) / math.log(self.high / self.low)
-        return LEFT + (WIDTH - LEFT - RIGHT) * share
-
-    def ticks(self) -> list[float]:
-        """Round numbers, so many as there is room for."""
-        first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
-        for steps in _STEPS:
-            numbers = [step * 10.0**power for power in range(first, last + 1) for step in steps]
-            found = [n for n in numbers if self.low * 0.999 <= n <= self.high * 1.001]
-            if len(found) <= MOST_TICKS:
-                return found
-        return found[:: -(-len(found) // MOST_TICKS)]
-
-
-def dollars_to_fix(record: BugRecord) -> float | None:
-    """US dollars that the search cost which ended with a plausible patch."""
-    return record.cost_usd if record.verdict == PLAUSIBLE else None
-
-
 _COSTS: dict[Over, tuple[Cost, float, Callable[[float], str], str]] = {
     Over.PATCHES: (
         *(candidates_to_fix, 1.0, lambda value: f"{value:,.0f}"),
@@ -117,14 +96,14 @@ def chart(trials: Sequence[Trials], comparison: Comparison, over: Over) -> Chart
     if highest <= 0.0:
         problem = "No search cost any money." if over is Over.MONEY else "No bug was fixed."
         return Chart(over, note, (), (), (), problem)
-    scale = _scale(found, least, comparison.budget if over is Over.PATCHES else highest)
+    axis = _axis(found, least, comparison.budget if over is Over.PATCHES else highest)
     bugs = len(comparison.bugs)
-    ticks = scale.ticks()
+    ticks = _ticks(axis)
     return Chart(
         over,
         note,
-        tuple(_line(n, each, scale, ticks, bugs) for n, each in enumerate(found)),
-        tuple(Tick(scale.place(tick), told(tick)) for tick in ticks),
+        tuple(_line(n, each, axis, ticks, bugs) for n, each in enumerate(found)),
+        tuple(Tick(_across(axis, tick), told(tick)) for tick in ticks),
         tuple(Tick(_height(n / bugs), str(n)) for n in range(0, bugs + 1, max(1, -(-bugs // 5)))),
         "",
     )
@@ -138,15 +117,15 @@ def _common(trials: Trials, comparison: Comparison) -> Trials:
     return Trials(trials.variant, records)
 
 
-def _scale(found: Sequence[Curve], least: float, highest: float) -> Scale:
+def _axis(found: Sequence[Curve], least: float, highest: float) -> LogAxis:
     lowest = min(price for curve in found for price in curve.costs)
     low = max(least, 10.0 ** math.floor(math.log10(max(lowest, least))))
-    return Scale(low, max(highest, 10 * low))
+    return LogAxis(low, max(highest, 10 * low))
 
 
-def _line(number: int, curve: Curve, scale: Scale, ticks: Sequence[float], bugs: int) -> Line:
+def _line(number: int, curve: Curve, axis: LogAxis, ticks: Sequence[float], bugs: int) -> Line:
     """Steps, one a pixel at most, up to the end of the axis."""
-    steps = {round(scale.place(cost)): share for cost, share in curve.points()}
+    steps = {round(_across(axis, cost)): share for cost, share in curve.points()}
     path = f"M{LEFT} {_height(0.0):.0f}" + "".join(
         f"H{x}V{_height(share):.1f}" for x, share in steps.items()
     )
@@ -168,6 +147,17 @@ def _fixed(curve: Curve, ticks: Sequence[float], bugs: int) -> Iterator[str]:
 def _bugs(number: float) -> str:
     """Bugs, averaged over the seeds."""
     return f"{number:.1f}".removesuffix(".0")
+
+
+def _ticks(axis: LogAxis) -> list[float]:
+    """Round numbers, so many as there is room for."""
+    found = next((t for s in STEPS if len(t := axis.ticks(s)) <= MOST_TICKS), axis.ticks())
+    return found[:: max(1, -(-len(found) // MOST_TICKS))]
+
+
+def _across(axis: LogAxis, value: float) -> float:
+    """Where a value stands, in pixels."""
+    return LEFT + (WIDTH - LEFT - RIGHT) * axis.place(value)
 
 
 def _height(share: float) -> float:
