@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from apr.cli.bench_options import BenchOptions
+from apr.cli.bench_options import BenchOptions, RepositoriesOption
 from apr.cli.groups import grouped
 from apr.cli.model_options import ModelOptions
 
@@ -25,14 +25,7 @@ class Places:
     framework: Annotated[
         Path, typer.Option("--framework", metavar="DIR", help="A checkout of BugsInPy.")
     ]
-    repositories: Annotated[
-        Path,
-        typer.Option(
-            "--repositories",
-            metavar="DIR",
-            help="Clones of the projects, named OWNER__NAME, OWNER/NAME or NAME.",
-        ),
-    ]
+    repositories: RepositoriesOption
     projects: Annotated[
         str | None,
         typer.Option("--projects", metavar="A,B", help="These projects. Default: all of BugsInPy."),

@@ -28,6 +28,17 @@ OnlyOption = Annotated[
 BenchSecondsOption = Annotated[
     float, typer.Option("--seconds", metavar="S", min=0.1, help="Seconds of search for each bug.")
 ]
+RowsOption = Annotated[
+    Path, typer.Option("--dataset", metavar="FILE", help="SWE-bench: JSON(L) or parquet.")
+]
+PythonOption = Annotated[
+    str | None,
+    typer.Option(
+        "--python",
+        metavar="FILE",
+        help="An interpreter that has all that the tests need (default: one is built).",
+    ),
+]
 RepositoriesOption = Annotated[
     Path,
     typer.Option(

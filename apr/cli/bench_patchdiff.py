@@ -15,7 +15,7 @@ from rich.text import Text
 
 from apr.cli import options as o
 from apr.cli.author_options import AuthorOptions
-from apr.cli.bench_options import OnlyOption, RepositoriesOption
+from apr.cli.bench_options import OnlyOption, PythonOption, RepositoriesOption, RowsOption
 from apr.cli.groups import grouped
 from apr.cli.guard import BenchInterruptedError
 from apr.cli.output import Format, emit, emit_json, emit_rich, err_console
@@ -36,22 +36,13 @@ Question = tuple["Instance", "Prediction"]
 class Inputs:
     """What is compared, and from where."""
 
-    dataset: Annotated[
-        Path, typer.Option("--dataset", metavar="FILE", help="SWE-bench: JSON(L) or parquet.")
-    ]
+    dataset: RowsOption
     predictions: Annotated[
         Path, typer.Option("--predictions", metavar="FILE", help="Predictions of it: JSON(L).")
     ]
     repositories: RepositoriesOption
     only: OnlyOption = None
-    python: Annotated[
-        str | None,
-        typer.Option(
-            "--python",
-            metavar="FILE",
-            help="An interpreter that has all that the tests need (default: one is built).",
-        ),
-    ] = None
+    python: PythonOption = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from apr.cli.bench_options import BenchOptions, RepositoriesOption
+from apr.cli.bench_options import BenchOptions, PythonOption, RepositoriesOption, RowsOption
 from apr.cli.groups import grouped
 from apr.cli.model_options import ModelOptions
 from apr.cli.request import make_settings
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 class Protocol:
     """Which instances are repaired, from where, and what is known of them."""
 
-    dataset: Annotated[
-        Path, typer.Option("--dataset", metavar="FILE", help="SWE-bench: JSON(L) or parquet.")
-    ]
+    dataset: RowsOption
     repositories: RepositoriesOption
     given_tests: Annotated[
         bool,
@@ -56,14 +54,7 @@ class Protocol:
             "--compare-seconds", metavar="S", min=0.0, help="Compare these patches for so long."
         ),
     ] = 30.0
-    python: Annotated[
-        str | None,
-        typer.Option(
-            "--python",
-            metavar="FILE",
-            help="An interpreter that has all that the tests need (default: one is built).",
-        ),
-    ] = None
+    python: PythonOption = None
     submission: Annotated[
         Path | None,
         typer.Option(

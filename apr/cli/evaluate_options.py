@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from apr.cli import options as o
+from apr.cli.bench_options import PythonOption
 from apr.cli.output import Format
 from apr.core.errors import BadInputError
 
@@ -86,14 +87,7 @@ class Conditions:
             " the images of the instances.",
         ),
     ] = Environment.LOCAL
-    python: Annotated[
-        str | None,
-        typer.Option(
-            "--python",
-            metavar="FILE",
-            help="An interpreter that has all that the tests need (default: one is built).",
-        ),
-    ] = None
+    python: PythonOption = None
     base_image: Annotated[
         str | None,
         typer.Option(
