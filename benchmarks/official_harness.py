@@ -5,9 +5,8 @@
         --official PYTHON [--workers 4] --output DIR
 
 `images` builds what cannot be pulled, under the names that the dataset gives and that the official
-harness looks for: the base image (a Debian with git, python3, python3-venv: debootstrap and
-`docker import`), an environment for each recipe on top, and on that the checkout, installed.
-Nothing is fetched: packages come from the environments that `apr evaluate` has built.
+harness looks for, as `apr evaluate --environment docker --base-image IMAGE` does. IMAGE is a Debian
+with git, python3 and python3-venv: debootstrap and `docker import` make one.
 
 `compare` evaluates each file of predictions with both, in turns: first cold (APR's cache is empty;
 the official harness has none), then warm (a new run; APR has taken the project out of the images,
@@ -19,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -28,37 +26,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from apr.datasets.checkouts import find_clone, find_git_dir
-from apr.datasets.swebench.instances import Instance, load_instances
-from apr.datasets.swebench.local import Places, check_out, make_environment
-from apr.datasets.swebench.recipes import find_recipe
-from apr.settings import default_cache_dir
+from apr.datasets.swebench.instances import load_instances
+from apr.datasets.swebench.local import Places
+from apr.evaluation.building import ImageBuilder
+from apr.settings import AppSettings, default_cache_dir
+from apr.subject import image_settings
 from validation.sandbox.docker import connect
-from validation.temporary import temporary_folder
+from validation.sandbox.images.usage import ImageUsage
 
-ACTIVATE = """\
-conda() { [ "$1" = activate ] && export PATH="/opt/miniconda3/envs/$2/bin:$PATH"; }
-"""
-PYTEST = """\
-#!/opt/miniconda3/envs/testbed/bin/python
-import sys
-from pytest import console_main
-sys.exit(console_main())
-"""
-ENVIRONMENT = """\
-FROM {base}
-RUN python3 -m venv --without-pip /opt/miniconda3/envs/testbed
-COPY packages /opt/miniconda3/envs/testbed/lib/python3.11/site-packages
-COPY pytest /opt/miniconda3/envs/testbed/bin/pytest
-COPY activate /opt/miniconda3/bin/activate
-ENV PIP_NO_INDEX=1 PIP_NO_BUILD_ISOLATION=0 PIP_NO_DEPS=1 PIP_ROOT_USER_ACTION=ignore
-"""
-TESTBED = """\
-FROM {environment}
-COPY testbed /testbed
-ENV PYTHONPATH={path}
-RUN cd /testbed && /opt/miniconda3/envs/testbed/bin/python -m pip install -q -e . || true
-"""
+UNBOUNDED = 2**60
 SIDES = OFFICIAL, APR = "official", "apr"
 
 
@@ -93,53 +69,12 @@ def main() -> None:
 
 def build_images(given: argparse.Namespace) -> None:
     """Build the image of every instance of the dataset that the engine does not have."""
-    client = connect()
-    known = {tag for image in client.images.list() for tag in image.tags}
+    places = Places(given.repositories.resolve(), default_cache_dir())
+    usage = ImageUsage(image_settings(AppSettings()).folder)
+    builder = ImageBuilder(connect(), places, given.base, usage, UNBOUNDED)
     for instance in load_instances(given.dataset).values():
-        if instance.image in known:
-            continue
-        places = Places(given.repositories.resolve(), default_cache_dir())
-        checkout = check_out(instance, places, with_tests=False)
-        python = make_environment(instance, checkout, places.cache)
-        environment = f"official-{python.parent.parent.name}:latest"
-        if environment not in known:
-            _build_environment(client, given.base, python, environment)
-            known.add(environment)
-        _build_testbed(client, environment, instance, given.repositories)
-        print(f"built {instance.image}", flush=True)
-
-
-def _build_environment(client: Any, base: str, python: Path, tag: str) -> None:
-    with temporary_folder("environment") as folder:
-        packages = next(python.parent.parent.glob("lib/python*/site-packages"))
-        shutil.copytree(packages, folder / "packages")
-        (folder / "pytest").write_text(PYTEST)
-        (folder / "pytest").chmod(0o755)
-        (folder / "activate").write_text(ACTIVATE)
-        (folder / "Dockerfile").write_text(ENVIRONMENT.format(base=base))
-        client.images.build(path=str(folder), tag=tag, network_mode="none", rm=True)
-
-
-def _build_testbed(client: Any, environment: str, instance: Instance, clones: Path) -> None:
-    """A checkout with its last two commits, as deep as the official script looks."""
-    with temporary_folder("testbed") as folder:
-        testbed = folder / "testbed"
-        source = find_git_dir(find_clone(instance.repository, clones))
-        pack = "git -c uploadpack.allowAnySHA1InWant=true upload-pack"
-        for command in (
-            ["init", "-q"],
-            ["fetch", "-q", "--depth=2", f"--upload-pack={pack}", f"file://{source}"],
-            ["checkout", "-q", "--detach"],
-        ):
-            testbed.mkdir(exist_ok=True)
-            words = [*command, instance.base_commit] if command[0] != "init" else command
-            subprocess.run(["git", *words], cwd=testbed, check=True)
-        recipe = find_recipe(instance.repository, instance.version)
-        for path, text in recipe.files.items():
-            (testbed / path).write_text(text)
-        path = "/testbed/src" if (testbed / "src").is_dir() else "/testbed"
-        (folder / "Dockerfile").write_text(TESTBED.format(environment=environment, path=path))
-        client.images.build(path=str(folder), tag=instance.image, network_mode="none", rm=True)
+        name, _ = builder.build(instance)
+        print(f"built {name}", flush=True)
 
 
 def compare(given: argparse.Namespace) -> None:
