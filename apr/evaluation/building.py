@@ -46,7 +46,9 @@ FROM {{base}}
 RUN python3 -m venv --without-pip {TESTBED}
 COPY packages/ {TESTBED}/lib/python{{version}}/site-packages/
 COPY activate /opt/miniconda3/bin/activate
+ENV PIP_NO_INDEX=1 PIP_NO_DEPS=1 PIP_NO_BUILD_ISOLATION=0 PIP_ROOT_USER_ACTION=ignore
 """
+"""The official script installs the checkout anew, which has to work without a network."""
 INSTANCE_FILE = f"""\
 FROM {{environment}}
 COPY testbed {PLACE}
@@ -81,7 +83,9 @@ class ImageBuilder:
         recipe = find_recipe(instance.repository, instance.version)
         shell = "".join(f"{line}\n" for line in recipe.shell)
         environment = self._environment(python, shell)
-        key = _digest(str(environment.id), instance.base_commit, checkout.parent.name)
+        key = _digest(
+            str(environment.id), INSTANCE_FILE, instance.base_commit, checkout.parent.name
+        )
         with self.usage.alone(key):
             found = find_image(self.client, name)
             if found is None or found.labels.get(KEY_LABEL, key) != key:  # not ours: as good
@@ -94,7 +98,7 @@ class ImageBuilder:
     def _environment(self, python: Path, shell: str) -> Image:
         packages = next(python.parent.parent.glob("lib/python*/site-packages"))
         base = get_image(self.client, self.base)
-        key = _digest(str(base.id), python.parent.parent.name, ACTIVATE, shell)
+        key = _digest(str(base.id), python.parent.parent.name, ENVIRONMENT_FILE, ACTIVATE, shell)
         tag = f"{ENVIRONMENT}:{key}"
         with self.usage.alone(key):
             found = find_image(self.client, tag)
