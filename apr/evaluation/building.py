@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from docker.models.images import Image
 
 GIT_S = 300.0
+DEPTH = 2
 TESTBED = "/opt/miniconda3/envs/testbed"
 ACTIVATE = f"""\
 conda() {{ [ "$1" != activate ] || export PATH="{TESTBED}/bin:$PATH"; }}
@@ -84,7 +85,10 @@ class ImageBuilder:
         shell = "".join(f"{line}\n" for line in recipe.shell)
         environment = self._environment(python, shell)
         key = _digest(
-            str(environment.id), INSTANCE_FILE, instance.base_commit, checkout.parent.name
+            str(environment.id),
+            f"{INSTANCE_FILE}{DEPTH}",
+            instance.base_commit,
+            checkout.parent.name,
         )
         with self.usage.alone(key):
             found = find_image(self.client, name)
@@ -148,7 +152,7 @@ class ImageBuilder:
 
 
 def _add_history(git_dir: Path, commit: str, testbed: Path) -> None:
-    """The commit alone, checked out: the official script looks at nothing before it.
+    """The commit, checked out, with its parent: the official script prints what it changed.
 
     Raises:
         EnvironmentUnusableError: when git fails.
@@ -156,7 +160,14 @@ def _add_history(git_dir: Path, commit: str, testbed: Path) -> None:
     pack = "git -c uploadpack.allowAnySHA1InWant=true upload-pack"
     for command in (
         ["init", "--quiet"],
-        ["fetch", "--quiet", "--depth=1", f"--upload-pack={pack}", f"file://{git_dir}", commit],
+        [
+            "fetch",
+            "--quiet",
+            f"--depth={DEPTH}",
+            f"--upload-pack={pack}",
+            f"file://{git_dir}",
+            commit,
+        ],
         ["update-ref", "--no-deref", "HEAD", commit],
         ["read-tree", "HEAD"],
     ):
