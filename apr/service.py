@@ -18,7 +18,7 @@ from apr.comparison import NamedPatch, compare_patches
 from apr.core.behaviour import Behaviour
 from apr.core.bug import Bug
 from apr.core.candidate import patch_from_diff
-from apr.core.diff import FileChange, parse_diff
+from apr.core.diff import FileChange
 from apr.core.errors import (
     AprError,
     BadInputError,
@@ -354,32 +354,6 @@ class Service:
             report = compare_patches(subject, patches, how, notify, author)
         notify("phase", {"name": "done"})
         return report
-
-    def diff_candidates(
-        self,
-        run_id: str,
-        ranks: Sequence[int],
-        how: DiffSettings,
-        listener: ProgressListener | None = None,
-    ) -> DiffReport:
-        """Find out how plausible patches of a run behave differently; see `diff`.
-
-        The report calls them patch-1 and so on, by their ranks.
-
-        Raises:
-            BadInputError: when there is no such run or rank, too, or fewer than two are given.
-        """
-        run = self.store.get_run(run_id)
-        known = {patch.rank: patch.diff for patch in run.patches}
-        if len(set(ranks)) < 2 or not known.keys() >= set(ranks):
-            had = ", ".join(map(str, sorted(known))) or "none"
-            raise BadInputError(f"two different patches of run {run.id} are needed; it has: {had}")
-        diffs = {
-            f"patch-{rank}": parse_diff(known[rank].encode("utf-8", "surrogateescape"))
-            for rank in ranks
-        }
-        settings = RunSettings.model_validate(run.settings)
-        return self.diff(run.bug, settings, diffs, how, listener)
 
     def get_run(self, prefix: str) -> RepairRun:
         """The run whose id starts so.

@@ -12,19 +12,15 @@ from apr.candidates import sort_by_behaviour
 from apr.cli.summary import _behaviour_rows
 from apr.core.behaviour import Behaviour, Choice, Cluster, name_patches
 from apr.core.bug import Bug, RunnerKind, TestCommand
-from apr.core.errors import BadInputError
-from apr.core.patch import Patch, diff_texts, render_diff
-from apr.core.run import Budget, RankedPatch, Usage
+from apr.core.patch import Patch, diff_texts
+from apr.core.run import RankedPatch, Usage
 from apr.core.tree import SearchNode, SearchTree
 from apr.repair import Repair
 from apr.search.loop import StopReason
-from apr.service import Service
 from apr.settings import RunSettings
 from apr.storage.behaviour import decode_behaviour, encode_behaviour
-from apr.storage.memory import InMemoryRunStore
 from apr.subject import PreparedSubject, prepare_subject
 from support.e2e import BUGS
-from validation.patchdiff.model import DiffSettings, DiffVerdict
 
 SUBJECT = BUGS / "off_by_one" / "subject"
 FAULT = "len(values) - size)"
@@ -109,25 +105,3 @@ def test_the_summary_tells_clusters_and_questions():
 def test_patches_are_named_as_one_would():
     assert name_patches((4,)) == "patch 4"
     assert name_patches((1, 2, 4)) == "patches 1, 2 and 4"
-
-
-def test_two_patches_of_a_finished_run_are_compared_when_somebody_asks() -> None:
-    store = InMemoryRunStore()
-    service = Service(store, lambda *_: None)  # type: ignore[arg-type, return-value]
-    bug = Bug(str(SUBJECT), TestCommand(RunnerKind.PYTEST, (), sys.executable))
-    run = service.submit_run(bug, SETTINGS, Budget(), 0)
-    source = (SUBJECT / "moving.py").read_text()
-    before = {"moving.py": source}
-    diffs = [
-        render_diff(diff_texts(before, {"moving.py": source.replace(FAULT, fix)}), before)
-        for fix in FIXES
-    ]
-    patches = [RankedPatch(n, n, diff, "test") for n, diff in enumerate(diffs, 1)]
-    store.save_patches(run.id, patches)
-    how = DiffSettings(seconds=15.0, repeats=2, wanted=1)
-    report = service.diff_candidates(run.id, (1, 3), how)
-    assert report.versions == ("patch-1", "patch-3")
-    assert report.verdict is DiffVerdict.DIVERGENT
-    for ranks in ((1,), (2, 2), (1, 4)):
-        with pytest.raises(BadInputError, match="it has: 1, 2, 3"):
-            service.diff_candidates(run.id, ranks, how)

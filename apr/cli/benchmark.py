@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from apr.bench.divergence import DIVERGENT
 from apr.bench.journal import ERROR
 from apr.bench.records import NONE, PLAUSIBLE, BugRecord, Protocol
+from apr.bootstrap import open_reproducer
 from apr.cli.progress import Listener
 from apr.cli.references import compare_with_reference, perfect_locations, reference_of
-from apr.cli.reproducing import plan_issue_run
 from apr.core.bug import Bug
 from apr.core.errors import (
     AprError,
@@ -33,6 +33,7 @@ from apr.datasets.differential import (
     compare_programs,
     label_correctness,
 )
+from apr.reproduction.plan import plan_issue_run
 from apr.results.details import RunDetails, final_patch, load_details
 from apr.settings import RunSettings
 from validation.runners.session import HARNESS_ROOT
@@ -67,7 +68,9 @@ def _repair(
     budget, author = protocol.budget, ""
     if dataset.from_issues:
         try:
-            planned = plan_issue_run(bug, settings, budget, protocol.seed, listener)
+            planned = plan_issue_run(
+                bug, settings, budget, protocol.seed, listener, open_reproducer
+            )
         except NotReproducedError as error:
             return BugRecord(
                 bug.name,

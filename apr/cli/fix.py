@@ -95,12 +95,11 @@ def fix(
     budget = language_model.budget(search.candidates, search.seconds)
     make_ready(image, bug, quiet=quiet)
     if search.reproduce:
-        from apr.cli.reproducing import plan_issue_run
+        from apr.bootstrap import open_reproducer
+        from apr.reproduction.plan import plan_issue_run
 
         with reporting(quiet=quiet) as listener:
-            from apr.cli.reproducing import plan_issue_run
-
-            planned = plan_issue_run(bug, settings, budget, search.seed, listener)
+            planned = plan_issue_run(bug, settings, budget, search.seed, listener, open_reproducer)
         bug, settings, budget = planned.bug, planned.settings, planned.budget
     service = open_service()
     submitted = service.submit_run(bug, settings, budget, search.seed)

@@ -1,4 +1,4 @@
-"""Images of instances that cannot be pulled: shared environments, one commit, a bounded disk."""
+"""Images of instances that cannot be pulled: shared environments, no later commit, a bounded disk."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from apr.datasets.checkouts import find_clone
 from apr.datasets.swebench.instances import load_instances
 from apr.datasets.swebench.local import Places
 from apr.datasets.swebench.recipes import RECIPES, Recipe
@@ -21,7 +22,7 @@ from validation.sandbox.images.usage import ImageUsage
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("images_alone")]
 
 
-def test_instances_share_an_environment_and_have_their_commit_alone(
+def test_instances_share_an_environment_and_have_no_later_commit(
     docker_image: str,
     docker_client: docker.DockerClient,
     tmp_path: Path,
@@ -45,7 +46,11 @@ def test_instances_share_an_environment_and_have_their_commit_alone(
         grounds = ImageGrounds(None, tmp_path / "cache", 1024, lambda client: builder())
         taken = grounds.prepare(first, parse_script(first.eval_script, first.instance_id))
         assert (taken.folder / "shop.py").read_text() == BUGGY
-        assert git(taken.git_dir, "rev-list", "--all", "HEAD") == first.base_commit
+        parent = git(
+            find_clone("tiny/shop", tmp_path / "clones"), "rev-parse", f"{first.base_commit}~1"
+        )
+        commits = git(taken.git_dir, "rev-list", "--all", "HEAD").split()
+        assert commits == [first.base_commit, parent]  # and none of those that came later
         name, image = builder().build(first)
         assert name.startswith("sweb.eval.")
         assert builder().build(first)[1].id == image.id

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from apr.core.bug import Bug
 from apr.core.errors import NotReproducedError
+from apr.core.location import SuspiciousLocation
+from apr.core.model import Purse
 from apr.core.run import Budget, Usage
+from apr.generation.prompt.reproducing import ReproductionAuthor
+from apr.repair import Notify
 from apr.reproduction.trial import Draft, Reproduction, reproduce_issue
 from apr.search.budget import BudgetMeter
+from apr.settings import ModelSettings, RunSettings
+from apr.subject import PreparedSubject
 
-if TYPE_CHECKING:
-    from apr.cli.progress import Listener
-    from apr.core.location import SuspiciousLocation
-    from apr.settings import RunSettings
-    from apr.subject import PreparedSubject
+OpenAuthor = Callable[[ModelSettings, Purse, int], AbstractContextManager[ReproductionAuthor]]
+"""Opens the model that writes tests, given who pays and the seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,12 @@ class IssueRun:
 
 
 def plan_issue_run(
-    bug: Bug, settings: RunSettings, budget: Budget, seed: int, listener: Listener
+    bug: Bug,
+    settings: RunSettings,
+    budget: Budget,
+    seed: int,
+    notify: Notify,
+    open_author: OpenAuthor,
 ) -> IssueRun:
     """Reproduce the issue if possible; what asking a model cost is taken from the budget.
 
@@ -48,15 +56,17 @@ def plan_issue_run(
         NotReproducedError: when nothing could tell a right patch from a wrong one.
     """
     meter = BudgetMeter(budget, time.monotonic, Usage())
-    writer = _ModelWriter(settings, meter, seed, bug) if settings.llm is not None else None
-    found = reproduce_issue(bug, settings, listener, writer)
+    writer = (
+        None if settings.llm is None else _ModelWriter(settings.llm, meter, seed, bug, open_author)
+    )
+    found = reproduce_issue(bug, settings, notify, writer)
     left = _left(budget, meter.usage)
     if found.chosen is not None:
         return IssueRun(found.bug, settings, left, found)
     if settings.llm is None:
         raise NotReproducedError(describe_failure(found))
     told = f"{describe_failure(found)}: patches have only to break nothing"
-    listener("warning", {"message": told})
+    notify("warning", {"message": told})
     return IssueRun(bug, settings.model_copy(update={"must_fail": False}), left, found)
 
 
@@ -75,23 +85,20 @@ def describe_failure(found: Reproduction) -> str:
 class _ModelWriter:
     """Has the run's language model write tests."""
 
-    settings: RunSettings
+    chosen: ModelSettings
     meter: BudgetMeter
     seed: int
     bug: Bug
+    open_author: OpenAuthor
 
     def __call__(
         self, subject: PreparedSubject, suspects: Sequence[SuspiciousLocation]
     ) -> Sequence[Draft]:
-        from apr.bootstrap import open_reproducer
-
-        if self.settings.llm is None:
-            return ()
         tests = subject.test_sources
         named = [path for path in self.bug.test_command.argv if path in tests]
         example = tests[(named or sorted(tests))[0]] if tests else ""
         issue = self.bug.issue_text or ""
-        with open_reproducer(self.settings.llm, self.meter, self.seed) as author:
+        with self.open_author(self.chosen, self.meter, self.seed) as author:
             texts = author.write(issue, suspects, subject.sources, example)
             return [Draft(text, author.name) for text in texts]
 
