@@ -1,4 +1,4 @@
-"""Images of instances that cannot be pulled: shared environments, no later commit, a bounded disk."""
+"""Images of instances that cannot be pulled: shared environments, bounded disk, no later commit."""
 
 from __future__ import annotations
 
